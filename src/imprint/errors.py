@@ -1,13 +1,13 @@
 """What can go wrong, sorted by what the reader has to do about it.
 
-    ImprintError        every error of ours; `exit_status` 2: it could not
-      UsageError        call it in another way
-      ProjectError      edit schema/
-      RawError          restore or mend a file under raw/
-      MachineError      free the disk, give the rights, stop the other build
-      HubError          mend the token, the name or the network
-      DatasetError      build or fetch the dataset again; `exit_status` 1
-      RefusedError      what is there does not allow it, nothing was changed; `exit_status` 1
+ImprintError        every error of ours; `exit_status` 2: it could not
+UsageError        call it in another way
+ProjectError      edit schema/
+RawError          restore or mend a file under raw/
+MachineError      free the disk, give the rights, stop the other build
+HubError          mend the token, the name or the network
+DatasetError      build or fetch the dataset again; `exit_status` 1
+RefusedError      what is there does not allow it, nothing was changed; `exit_status` 1
 """
 
 from __future__ import annotations

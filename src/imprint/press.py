@@ -1,0 +1,356 @@
+"""The press: prepare, settle, publish, and the exchange of the old dataset for the new."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from imprint import releases, swap
+from imprint.engine import Here, cores, engine
+from imprint.errors import Fault, ImprintError, MachineError, RefusedError
+from imprint.inputs import (
+    FileRead,
+    RawInput,
+    files_read,
+    hash_files,
+    merkle,
+    raw_inputs,
+    read_raw_digests,
+    write_raw_table,
+)
+from imprint.manifest import Manifest, Records
+from imprint.prepare import Recipe, partitions, prepare
+from imprint.project import Project
+from imprint.publish import corrected, counts, describe, reasons, shards
+from imprint.rooms.write import write_shard
+from imprint.settle import Settled, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import polars as pl
+
+    from imprint.engine import Engine
+
+Result = TypeVar("Result")
+
+SMALL = 4_000_000
+"""Bytes of raw files below which starting processes costs more than it saves. Measured: a process
+takes 0.6 s to start and import, in which one core presses some 10 MB."""
+
+class Progress(Protocol):
+    """What is told how far a build is."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Take note that `done` of `total` tasks of a stage are finished."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Build:
+    """What a build left."""
+
+    folder: Path
+    """The dataset: build/dataset."""
+    manifest: Manifest
+    rejected: Path
+    """The ledger, build/rejected.jsonl: a JSON object for each record that is not published."""
+    reasons: dict[str, int]
+    """How many records and files were rejected, by reason."""
+    files: tuple[FileRead, ...]
+    """How each raw file was read, in path order."""
+    warnings: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checked:
+    """What a build would say."""
+
+    problems: tuple[str, ...]
+    """What stands in the way of a release."""
+    warnings: tuple[str, ...]
+    records: Records
+    reasons: dict[str, int]
+    files: tuple[FileRead, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pressed:
+    """The records of a project once they are prepared and settled."""
+
+    inputs: list[RawInput]
+    files: tuple[FileRead, ...]
+    parts: tuple[Path, ...]
+    """The part files, in path order of their raw files."""
+    settled: Settled
+    processes: Engine
+    """What runs the tasks that are still to come."""
+
+
+def build(
+    project: Project | str | Path,
+    *,
+    workers: int | None = None,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> Build:
+    """Make build/ from raw/ and schema/.
+
+    The old dataset stays in its place, whole, until the new one takes it.
+
+    Args:
+        project: the project, or its folder.
+        workers: processes; by default one for each core. The bytes do not depend on it.
+        fresh: hash every raw file and press every record anew.
+        progress: is told how far it is.
+
+    Raises:
+        ImprintError: with every fault that was found; nothing was changed.
+    """
+    project = opened(project)
+    with locked(project), engine(workers or cores()) as processes:
+        built, pressed = press(project, project.build, processes, fresh=fresh, progress=progress)
+        _forget(pressed, project.build / "cache")
+    return built
+
+
+def opened(project: Project | str | Path) -> Project:
+    """Return the project that is meant."""
+    return project if isinstance(project, Project) else Project.open(project)
+
+
+def check(
+    project: Project | str | Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Checked:
+    """Tell all that a build would refuse or warn of, and whether the version fits what changed.
+
+    Fills the cache and writes nothing else.
+
+    Args:
+        project: the project, or its folder.
+        workers: processes; by default one for each core.
+        progress: is told how far it is.
+
+    Raises:
+        ImprintError: what makes a build impossible.
+    """
+    project = opened(project)
+    with locked(project), engine(workers or cores()) as processes:
+        cache = project.build / "cache"
+        pressed = _settled(project, cache, processes, fresh=False, progress=progress)
+    settled = pressed.settled
+    problems: list[str] = []
+    try:
+        refuse_version(project, settled.digest, settled.record())
+    except ImprintError as error:
+        problems += error.lines()
+    return Checked(
+        tuple(problems),
+        warnings(project, pressed),
+        counts(settled),
+        reasons(settled),
+        pressed.files,
+    )
+
+
+def press(
+    project: Project, place: Path, processes: Engine, *, fresh: bool, progress: Progress | None
+) -> tuple[Build, Pressed]:
+    """Press a project into the folder `place`, which may be another than its build/.
+
+    Args:
+        project: what to press.
+        place: where dataset/, the ledger and the cache belong.
+        processes: what runs the tasks.
+        fresh: trust no cache.
+        progress: is told how far it is.
+    """
+    pressed = _settled(project, place / "cache", processes, fresh=fresh, progress=progress)
+    new = place / f"dataset{swap.NEW}"
+    with swap.machine_faults(place):
+        tasks = shards(pressed.settled.kept, pressed.parts, project, new / "data")
+        written = list(_told(pressed.processes.run(write_shard, tasks), "write", len(tasks), progress))
+        manifest = describe(project, pressed.settled, pressed.inputs, written, new)
+    _leave_ledger(place, pressed)
+    swap.place_folder(new, place / "dataset")
+    result = Build(
+        place / "dataset",
+        manifest,
+        place / "rejected.jsonl",
+        reasons(pressed.settled),
+        pressed.files,
+        warnings(project, pressed),
+    )
+    return result, pressed
+
+
+def is_current(project: Project) -> list[str]:
+    """Return the files of raw/ and schema/ that have changed since the build, with what happened.
+
+    Raises:
+        DatasetError: there is no build.
+    """
+    manifest = Manifest.open(project.dataset)
+    changed = differences(manifest.declaration, project.declaration_digests())
+    hash_all = functools.partial(map, hash_files)
+    inputs = raw_inputs(project, hash_all, project.build / "cache", trust=True)
+    if merkle(inputs) != manifest.raw.digest:
+        before = read_raw_digests(project.build / "raw.parquet")
+        now = {f"raw/{each.file.raw_file}": each.sha256 for each in inputs}
+        changed += differences(before, now) or ["raw/: changed"]
+    return changed
+
+
+def refuse_stale(project: Project) -> None:
+    """Refuse to publish a build that is no longer what raw/ and schema/ say.
+
+    Raises:
+        RefusedError: naming every file that changed.
+    """
+    changed = is_current(project)
+    if changed:
+        raise RefusedError(
+            Fault(name, what, "a build that is newer", 'run "imprint build" again')
+            for name, _, what in (each.partition(": ") for each in changed)
+        )
+
+
+def refuse_version(project: Project, digest: str, record: pl.DataFrame) -> None:
+    """Refuse a version that is taken, or that promises less change than there is.
+
+    Raises:
+        RefusedError: naming the version that the change asks for.
+    """
+    version = project.settings.version
+    known = releases.recorded(project.schema)
+    for release in known:
+        if release.version == version:
+            releases.refuse_taken(release, digest)
+    before = releases.highest(known, version, final_below=True)
+    if before is not None:
+        old = releases.read_record(project.schema, before)
+        releases.refuse_low_version(before, version, releases.change(old, record))
+
+
+def differences(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Say of each name whose digest differs what happened to it.
+
+    >>> differences({"a": "1", "b": "2"}, {"b": "3", "c": "4"})
+    ['a: gone', 'b: changed', 'c: new']
+    """
+    return [
+        f"{name}: {'gone' if name not in now else 'new' if name not in before else 'changed'}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _settled(
+    project: Project, cache: Path, processes: Engine, *, fresh: bool, progress: Progress | None
+) -> Pressed:
+    """Prepare and settle."""
+    folder = cache / "parts"
+    if fresh and folder.exists():
+        shutil.rmtree(folder)
+    hash_all = functools.partial(processes.run, hash_files)
+    inputs = raw_inputs(project, hash_all, cache, trust=not fresh)
+    tasks = partitions(inputs, Recipe.of(project), folder)
+    if sum(each.file.bytes for each in inputs) < SMALL:
+        processes = Here()
+    parts = list(_told(processes.run(prepare, tasks), "read", len(tasks), progress))
+    settled = settle(parts, folder, project)
+    paths = tuple(part.accepted(folder) for part in parts)
+    return Pressed(inputs, files_read(inputs, parts), paths, settled, processes)
+
+
+def warnings(project: Project, pressed: Pressed) -> tuple[str, ...]:
+    """Return what a curator should know before a release."""
+    settled, settings = pressed.settled, project.settings
+    said = []
+    if not settings.date:
+        said.append('schema/dataset.toml: date is empty; give the day of the release as "YYYY-MM-DD"')
+    said += [
+        f'schema/errata.toml: erratum "{each.wrong}" matched nothing that is published'
+        for each in corrected(project, settled)
+        if each.count == 0
+    ]
+    present = set(settled.kept["split"].unique())
+    said += [
+        f'schema/dataset.toml: split "{name}" got no record; it is left out'
+        for name in settings.splits.shares
+        if name not in present
+    ]
+    found = sorted(set(settled.kept["language"].unique()) - set(settings.languages) - {"und"})
+    if found:
+        said.append(
+            "schema/dataset.toml: records in languages that are not declared: " + ", ".join(found)
+        )
+    return tuple(said)
+
+
+def _leave_ledger(place: Path, pressed: Pressed) -> None:
+    """Write what a build leaves beside the dataset."""
+    import io
+
+    lines = io.BytesIO()
+    pressed.settled.ledger.write_ndjson(lines)
+    swap.write_file(place / "rejected.jsonl", lines.getvalue())
+    write_raw_table(place / "raw.parquet", pressed.files)
+    releases.write_record(place / "release.parquet", pressed.settled.record())
+
+
+def _told(
+    results: Iterator[Result], stage: str, total: int, progress: Progress | None
+) -> Iterator[Result]:
+    """Pass results on, and tell how many there were."""
+    for done, result in enumerate(results, 1):
+        if progress is not None:
+            progress(stage, done, total)
+        yield result
+
+
+@contextlib.contextmanager
+def locked(project: Project) -> Iterator[None]:
+    """Keep other commands away from build/, and clear away what a killed one left there.
+
+    Raises:
+        MachineError: another command is at work there.
+    """
+    import filelock
+
+    with swap.machine_faults(project.build):
+        project.build.mkdir(exist_ok=True)
+        lock = filelock.FileLock(project.build / ".lock", blocking=False)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise MachineError(
+                Fault(
+                    f"{project.build}",
+                    "another command of imprint is at work",
+                    "one at a time",
+                    "wait until it is done, then run the same command again",
+                )
+            ) from None
+    try:
+        with swap.machine_faults(project.build):
+            swap.finish(project.dataset)
+            swap.sweep(project.build)
+            swap.sweep(project.build / "cache" / "parts")
+        yield
+    finally:
+        lock.release()
+
+
+def _forget(pressed: Pressed, cache: Path) -> None:
+    """Delete the parts that this build did not use."""
+    used = {path.stem for path in pressed.parts}
+    for path in (cache / "parts").iterdir():
+        if path.name.split(".")[0] not in used:
+            path.unlink()

@@ -1,0 +1,184 @@
+"""The third pass: part files and decisions to the folder that is published.
+
+One task a shard; then what describes the data is made from the data: the manifest from what was
+settled and written, the card and croissant.json from the manifest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from imprint import card, croissant, manifest
+from imprint.inputs import merkle
+from imprint.manifest import Corrected, File, Manifest, Raw, Records, Split
+from imprint.rooms.write import ROW_GROUP_BYTES, Piece, RowGroup, Shard, nodes
+from imprint.swap import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import polars as pl
+
+    from imprint.inputs import RawInput
+    from imprint.project import Project
+    from imprint.rooms.write import Written
+    from imprint.settle import Settled
+
+CROISSANT = "croissant.json"
+
+OTHER_BYTES = 256
+"""What the columns beside the text come to in a record, uncompressed: three digests and a path."""
+
+
+def shards(
+    kept: pl.DataFrame, parts: Sequence[Path], project: Project, folder: Path
+) -> list[Shard]:
+    """Return the shards of every split, cut by the hashes of the document keys.
+
+    Args:
+        kept: the published records by split and in the order of their rows.
+        parts: the part files, in the order of their numbers.
+        project: what it declares on writing.
+        folder: where the files belong.
+    """
+    found = []
+    for (name,), rows in kept.group_by("split", maintain_order=True):
+        hashes, sizes = rows["hash"].to_numpy(), rows["text_bytes"].to_numpy()
+        for node in nodes(hashes, sizes, project.settings.write.shard_bytes):
+            inside = slice(node.start, node.end)
+            cuts = nodes(hashes[inside], sizes[inside] + OTHER_BYTES, ROW_GROUP_BYTES, node.number)
+            groups = tuple(
+                _row_group(rows[node.start + cut.start : node.start + cut.end], parts)
+                for cut in cuts
+            )
+            found.append(Shard(folder / f"{name}-{node.number}.parquet", groups, project.record))
+    return found
+
+
+def describe(
+    project: Project,
+    settled: Settled,
+    inputs: Sequence[RawInput],
+    written: Sequence[Written],
+    folder: Path,
+) -> Manifest:
+    """Write the card, croissant.json and the manifest, each made from what is there.
+
+    Args:
+        project: what was declared.
+        settled: what is published.
+        inputs: the raw files.
+        written: the shards that were written.
+        folder: the dataset's.
+
+    Returns:
+        The manifest as it was written, which lists every other file.
+    """
+    shards = tuple(File(f"data/{each.path.name}", each.bytes, each.sha256) for each in written)
+    facts = _facts(project, settled, inputs, shards)
+    write_file(folder / CROISSANT, croissant.croissant(facts).encode())
+    write_file(folder / manifest.CARD, card.card(facts, project.card).encode())
+    others = (File(name, *manifest.digest_of(folder / name)) for name in (CROISSANT, manifest.CARD))
+    whole = msgspec.structs.replace(facts, files=(*shards, *others))
+    write_file(folder / manifest.NAME, whole.to_json())
+    return whole
+
+
+def counts(settled: Settled) -> Records:
+    """Return the ledger's totals."""
+    import polars as pl
+
+    lost = settled.ledger.filter(pl.col("raw_index").is_not_null())
+    duplicate = lost.filter(pl.col("duplicate_of").is_not_null()).height
+    return Records(settled.read, settled.kept.height, lost.height - duplicate, duplicate)
+
+
+def reasons(settled: Settled) -> dict[str, int]:
+    """Return how many records and files are not published, by reason."""
+    return dict(settled.ledger["reason"].value_counts().sort("reason").iter_rows())
+
+
+def corrected(project: Project, settled: Settled) -> tuple[Corrected, ...]:
+    """Return what each declared erratum did among the published records."""
+    import polars as pl
+
+    applied = settled.kept.select("corrections").explode("corrections").drop_nulls()
+    applied = applied.unnest("corrections") if applied.height else None
+    found = {}
+    if applied is not None:
+        totals = applied.group_by("wrong", "right").agg(pl.sum("count"), pl.len().alias("records"))
+        found = {(wrong, right): (count, n) for wrong, right, count, n in totals.iter_rows()}
+    return tuple(
+        Corrected(each.wrong, each.right, each.why, *found.get((each.wrong, each.right), (0, 0)))
+        for each in project.errata
+    )
+
+
+def _facts(
+    project: Project, settled: Settled, inputs: Sequence[RawInput], shards: tuple[File, ...]
+) -> Manifest:
+    """Return the manifest of a dataset whose card is still to be written."""
+    import polars as pl
+
+    said, kept = project.settings, settled.kept
+    splits = _splits(kept, shards)
+    return Manifest(
+        name=said.name,
+        version=said.version,
+        digest=settled.digest,
+        title=said.title or said.name,
+        description=said.description,
+        license=said.license,
+        homepage=said.homepage,
+        repository=said.repository,
+        authors=said.authors,
+        date=said.date,
+        records=counts(settled),
+        files_rejected=settled.ledger.filter(pl.col("raw_index").is_null()).height,
+        rejected=reasons(settled),
+        splits=splits,
+        empty_splits=tuple(name for name in said.splits.shares if name not in splits),
+        draw=settled.draw,
+        group=said.splits.group,
+        languages=_by_count(kept["language"]),
+        declared_languages=said.languages,
+        sources=_by_count(kept["source"].fill_null("")),
+        errata=corrected(project, settled),
+        statement=said.statement,
+        features=project.record.features,
+        raw=Raw(merkle(inputs), len(inputs), sum(each.file.bytes for each in inputs)),
+        declaration=project.declaration_digests(),
+        files=shards,
+        tools=manifest.tools(),
+    )
+
+
+def _splits(kept: pl.DataFrame, shards: Sequence[File]) -> dict[str, Split]:
+    """Return what each split holds, in the order of the splits."""
+    return {
+        str(name): Split(
+            rows.height,
+            int(rows["text_bytes"].sum()),
+            tuple(file.path for file in shards if file.path.startswith(f"data/{name}-")),
+        )
+        for (name,), rows in kept.group_by("split", maintain_order=True)
+    }
+
+
+def _by_count(column: pl.Series) -> dict[str, int]:
+    """Return how often each value stands there, the most frequent first, then by name."""
+    counted = column.alias("value").value_counts(name="n")
+    return dict(counted.sort(["n", "value"], descending=[True, False]).iter_rows())
+
+
+def _row_group(rows: pl.DataFrame, parts: Sequence[Path]) -> RowGroup:
+    """Return where the rows of one row group lie."""
+    numbered = rows.select("part", "part_row").with_row_index("position")
+    pieces = tuple(
+        Piece(parts[part], piece["part_row"].to_numpy(), piece["position"].to_numpy())
+        for (part,), piece in numbered.group_by("part", maintain_order=True)
+    )
+    return RowGroup(pieces, rows["id"].to_arrow().cast("string"))

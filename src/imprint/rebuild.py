@@ -1,0 +1,111 @@
+"""Verify: rebuild from raw/ and compare with what was built."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imprint import catalog, swap
+from imprint.engine import cores, engine
+from imprint.errors import ImprintError, MachineError
+from imprint.inputs import read_raw_digests
+from imprint.manifest import Manifest, altered
+from imprint.press import differences, locked, press
+from imprint.project import Project
+
+if TYPE_CHECKING:
+    from imprint.press import Progress
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verified:
+    """What a comparison found."""
+
+    folder: Path
+    """The dataset that was compared."""
+    compared: str
+    """"files": its files with its manifest; "bytes": also with a rebuild; "rows": the rebuild has the
+    same rows, but other tools made other bytes of them possible."""
+    differences: tuple[str, ...]
+    """What differs, each by name; nothing where all is well."""
+    tools: tuple[str, ...]
+    """Tools whose version is another than that of the build."""
+    files: int
+    """How many files the manifest lists."""
+    records: int
+
+
+def verify(
+    name: Project | str | Path, *, workers: int | None = None, progress: Progress | None = None
+) -> Verified:
+    """Compare a dataset with its manifest, and a project's with a rebuild from raw/.
+
+    The rebuild reads every byte of raw/ and trusts no cache.
+
+    Args:
+        name: a project or its folder; or a dataset: a folder, an installed one, org/name@revision.
+        workers: processes; by default one for each core.
+        progress: is told how far it is.
+
+    Raises:
+        ImprintError: the project or the dataset cannot be opened.
+    """
+    if not isinstance(name, Project) and not _is_project(Path(name)):
+        folder = catalog.resolve(str(name))
+        manifest = Manifest.open(folder)
+        found = altered(folder, manifest)
+        return Verified(folder, "files", tuple(found), (), *_size(manifest))
+    project = name if isinstance(name, Project) else Project.open(name)
+    manifest = Manifest.open(project.dataset)
+    found = altered(project.dataset, manifest)
+    found += differences(manifest.declaration, project.declaration_digests())
+    before = read_raw_digests(project.build / "raw.parquet")
+    place = project.build / f"verify{swap.NEW}"
+    with locked(project), engine(workers or cores()) as processes:
+        try:
+            built, pressed = press(project, place, processes, fresh=True, progress=progress)
+        except MachineError:
+            raise
+        except ImprintError as error:
+            if not found:
+                raise
+            return Verified(project.dataset, "bytes", (*found, *error.lines()), (), *_size(manifest))
+        now = {f"raw/{each.raw_file}": each.sha256 for each in pressed.files}
+        found += differences(before, now)
+        tools = _other_tools(manifest.tools, built.manifest.tools)
+        found += _rebuilt_differently(manifest, built.manifest, same_tools=not tools)
+        shutil.rmtree(place)
+    compared = "rows" if tools else "bytes"
+    return Verified(project.dataset, compared, tuple(found), tuple(tools), *_size(manifest))
+
+
+def _is_project(path: Path) -> bool:
+    """Say whether a path is a project folder: one that has schema/dataset.toml."""
+    return (path / "schema").is_dir() or (path / "raw").is_dir()
+
+
+def _size(manifest: Manifest) -> tuple[int, int]:
+    """Return how many files and records a manifest lists."""
+    return len(manifest.files), manifest.records.published
+
+
+def _other_tools(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Return the tools whose versions differ, with both."""
+    return [
+        f"{name}: {before.get(name, 'none')} then, {now.get(name, 'none')} now"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _rebuilt_differently(before: Manifest, now: Manifest, *, same_tools: bool) -> list[str]:
+    """Say what a rebuild has that the build has not."""
+    if same_tools:
+        old = {f"build/dataset/{file.path}": file.sha256 for file in before.files}
+        new = {f"build/dataset/{file.path}": file.sha256 for file in now.files}
+        return [f"{each} by a rebuild" for each in differences(old, new)]
+    if before.digest != now.digest:
+        return ["rows: changed by a rebuild"]
+    return []

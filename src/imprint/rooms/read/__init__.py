@@ -1,0 +1,165 @@
+"""Read raw files: what they are, in which code, and their records as Arrow batches.
+
+Text is read as text: "NA", "001" and "2020-01-01" stay what they are, whatever the format. Nothing
+is lost without a word: what cannot be read is one rejected record, or one rejected file, with the
+reason.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from imprint.rooms.read.dialect import Dialect, find_dialect, first_row, hold_columns
+from imprint.rooms.read.encoding import decoded, find_code, first_characters
+from imprint.rooms.read.files import RawFile, Unreadable, chunks, list_files, name_format
+from imprint.rooms.read.jsonl import read_jsonl
+from imprint.rooms.read.parquet import holds_text, parquet_columns, read_parquet
+from imprint.rooms.read.rows import Position, Want
+from imprint.rooms.read.table import read_csv
+from imprint.rooms.read.text import read_txt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from imprint.settings import ReadOptions
+
+__all__ = ["RawFile", "Reading", "Unreadable", "Want", "list_files", "look", "read"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reading:
+    """How a file is read, decided on the file itself."""
+
+    raw_file: str
+    format: str
+    """"txt", "jsonl", "csv", "parquet", or "" where nothing reads it."""
+    compression: str = ""
+    """"" or "gzip"."""
+    encoding: str = ""
+    """The codec, by Python's name; "" for Parquet."""
+    delimiter: str = ""
+    """Of a CSV file; "" also where it has one column."""
+    quote: str = ""
+    """The quotation mark of a CSV file; "" where it has none."""
+    escape: str = ""
+    """What takes a CSV delimiter's meaning away; "" where only doubled marks do."""
+    columns: tuple[str, ...] = ()
+    """Of CSV and Parquet."""
+    why: str = ""
+    """A sentence on how encoding and delimiter are known."""
+    reason: str | None = None
+    """Why the file gives no record, a code of the ledger; None where it gives some."""
+    detail: str | None = None
+
+
+def look(path: Path, raw_file: str, options: ReadOptions) -> Reading:
+    """Find out how a file is to be read; where it gives no record, say why.
+
+    The whole file is read once, in bounded memory.
+
+    Args:
+        path: the file.
+        raw_file: its name under raw/, escaped.
+        options: what is declared for it.
+
+    Raises:
+        RawError: the system does not give the file out.
+    """
+    format_, compression, suffix = name_format(raw_file)
+    reading = Reading(raw_file, format_, compression)
+    if not format_:
+        detail = f'nothing reads the suffix "{suffix}"' if suffix else "it has no suffix"
+        detail += "; .txt, .jsonl, .csv, .tsv and .parquet are read, each also with .gz"
+        return dataclasses.replace(reading, reason="format", detail=detail)
+    try:
+        if format_ == "parquet":
+            return _look_at_parquet(path, reading, options)
+        by_line = format_ == "jsonl"
+        code = find_code(path, raw_file, compression, options.encoding, by_line=by_line)
+        reading = dataclasses.replace(reading, encoding=code.codec, why=code.why)
+        return reading if format_ != "csv" else _look_at_csv(path, reading, options, suffix)
+    except Unreadable as fault:
+        return dataclasses.replace(reading, reason=fault.reason, detail=fault.detail)
+
+
+def _look_at_parquet(path: Path, reading: Reading, options: ReadOptions) -> Reading:
+    """Find the columns of a Parquet file."""
+    found = parquet_columns(path, reading.raw_file, reading.compression, options.text)
+    kinds = dict(found)
+    columns = tuple(name for name, _ in found)
+    reading = dataclasses.replace(reading, columns=columns, why="as its footer says")
+    try:
+        hold_columns(columns, _needed(options))
+    except Unreadable as fault:
+        return dataclasses.replace(reading, reason=fault.reason, detail=fault.detail)
+    kind = kinds[options.text]
+    if holds_text(kind):
+        return reading
+    detail = f'its column "{options.text}" (read.text) is {kind}, wanted text'
+    return dataclasses.replace(reading, reason="format", detail=detail)
+
+
+def _look_at_csv(path: Path, reading: Reading, options: ReadOptions, suffix: str) -> Reading:
+    """Find the dialect and the columns of a CSV file."""
+    text = first_characters(
+        decoded(chunks(path, reading.raw_file, reading.compression), reading.encoding)
+    )
+    dialect, why = find_dialect(text, options.delimiter, suffix)
+    reading = dataclasses.replace(
+        reading,
+        delimiter=dialect.delimiter,
+        quote=dialect.quote,
+        escape=dialect.escape,
+        columns=first_row(text, dialect),
+        why=f"{reading.why}; {why}",
+    )
+    try:
+        hold_columns(reading.columns, _needed(options))
+    except Unreadable as fault:
+        return dataclasses.replace(reading, reason=fault.reason, detail=fault.detail)
+    return reading
+
+
+def _needed(options: ReadOptions) -> dict[str, str]:
+    """Return the columns that a table has to have: {setting: name}."""
+    return {"read.text": options.text, **({"read.id": options.id} if options.id else {})}
+
+
+def read(
+    path: Path, reading: Reading, options: ReadOptions, want: Want
+) -> Iterator[pa.RecordBatch]:
+    """Yield a file's records as batches of about 8 MB, in the order of the file.
+
+    Args:
+        path: the file.
+        reading: what `look` found.
+        options: what is declared for it.
+        want: the columns to bring home, and the limits.
+
+    Raises:
+        Unreadable: the file as a whole gives no record, or breaks off; also after some batches.
+        RawError: the system does not give the file out.
+    """
+    if reading.reason is not None:
+        raise Unreadable(reading.reason, reading.detail or "")
+    position = Position(reading.raw_file)
+
+    def stream() -> Iterator[bytes]:
+        return decoded(chunks(path, reading.raw_file, reading.compression), reading.encoding)
+
+    try:
+        if reading.format == "txt":
+            yield from read_txt(stream, position, options, want)
+        elif reading.format == "jsonl":
+            yield from read_jsonl(stream, position, options, want)
+        elif reading.format == "csv":
+            dialect = Dialect(reading.delimiter, reading.quote, reading.escape)
+            yield from read_csv(stream, (dialect, reading.columns), position, options, want)
+        else:
+            yield from read_parquet(path, reading.compression, position, options, want)
+    except UnicodeError as error:
+        raise Unreadable("encoding", str(error)) from error

@@ -1,0 +1,195 @@
+"""The files under raw/: which there are, what their names say, and how their bytes are opened."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import stat
+from typing import IO, TYPE_CHECKING
+
+from imprint.errors import Fault, ImprintError, ProjectError, RawError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+FORMATS = {".txt": "txt", ".jsonl": "jsonl", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
+"""Suffix -> format. Source: contract, section 2 of the issue that built the readers."""
+
+CHUNK_BYTES = 8 * 2**20
+"""How much is read at a time. Source: performance notes, batches of 8 to 16 MB."""
+
+
+class Unreadable(Exception):  # noqa: N818  (it is an outcome that goes to the ledger)
+    """A file as a whole gives no record.
+
+    Attributes:
+        reason: a code of the ledger: `empty`, `encoding`, `format` or `unreadable`.
+        detail: the sentence that goes with it.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RawFile:
+    """One file under raw/, as the folder lists it."""
+
+    path: Path
+    raw_file: str
+    """Its path under raw/, '/'-separated and escaped: the name that records carry."""
+    bytes: int
+    mtime_ns: int
+    inode: int
+
+
+def escape_path(path: bytes) -> str:
+    r"""Return a path as records carry it: `\xNN` for a byte that is not UTF-8, `\\` for `\`.
+
+    >>> print(escape_path(b"a\xff/b\\c"))
+    a\xff/b\\c
+    """
+    return path.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+
+
+def list_files(raw: Path, include: Sequence[str], exclude: Sequence[str]) -> list[RawFile]:
+    """List the files under `raw`, in order of their path's bytes.
+
+    Hidden files and folders are left out, and links that lead out of `raw`.
+
+    Args:
+        raw: the folder.
+        include: globs, of which one must fit the escaped path.
+        exclude: globs, of which none may fit.
+
+    Raises:
+        RawError: folders that cannot be listed, links that lead nowhere.
+        ProjectError: sidecars, which are not there yet.
+    """
+    from imprint.settings import glob_matches
+
+    faults: list[Fault] = []
+    found = [
+        (relative, path)
+        for relative, path in _walk(raw, faults)
+        if any(glob_matches(glob, escape_path(relative)) for glob in include)
+        and not any(glob_matches(glob, escape_path(relative)) for glob in exclude)
+    ]
+    if faults:
+        raise RawError(sorted(faults, key=lambda fault: fault.place))
+    found.sort()
+    _refuse_sidecars([escape_path(relative) for relative, _ in found])
+    files = []
+    for relative, path in found:
+        status = path.stat()
+        files.append(
+            RawFile(path, escape_path(relative), status.st_size, status.st_mtime_ns, status.st_ino)
+        )
+    return files
+
+
+def _walk(raw: Path, faults: list[Fault]) -> Iterator[tuple[bytes, Path]]:
+    """Yield (path under raw, path) of every file that is not hidden, in no order."""
+    root = raw.resolve()
+    waiting: list[tuple[bytes, Path, tuple[Path, ...]]] = [(b"", raw, (root,))]
+    while waiting:
+        prefix, folder, above = waiting.pop()
+        try:
+            names = [entry.name for entry in folder.iterdir()]
+        except OSError as error:
+            faults.append(_cannot_read(escape_path(prefix) or ".", error))
+            continue
+        for name in names:
+            if name.startswith("."):
+                continue
+            path, relative = folder / name, prefix + os.fsencode(name)
+            real = path.resolve() if path.is_symlink() else path
+            if path.is_symlink() and not real.is_relative_to(root):
+                continue
+            try:
+                mode = path.stat().st_mode
+            except OSError as error:
+                faults.append(_cannot_read(escape_path(relative), error))
+                continue
+            if stat.S_ISREG(mode):
+                yield relative, path
+            elif stat.S_ISDIR(mode) and path.resolve() not in above:
+                waiting.append((relative + b"/", path, (*above, path.resolve())))
+
+
+def _refuse_sidecars(names: Sequence[str]) -> None:
+    """Refuse `FILE.meta.toml`: taking it for a raw file would hide what it says."""
+    faults = [
+        Fault(
+            f"raw/{name}",
+            "a sidecar, which is not there yet",
+            "raw files only",
+            'name it in exclude under [read] of schema/dataset.toml: exclude = ["**/*.meta.toml"]',
+        )
+        for name in names
+        if name.endswith(".meta.toml")
+    ]
+    if faults:
+        raise ProjectError(faults)
+
+
+def _cannot_read(raw_file: str, error: OSError) -> Fault:
+    """Return the fault of a file that the system does not give out."""
+    return Fault(
+        f"raw/{raw_file}",
+        error.strerror or str(error),
+        "a file that can be read",
+        "restore it or give the right to read it, then run the same command again",
+    )
+
+
+def name_format(raw_file: str) -> tuple[str, str, str]:
+    """Return what a file's name says: (format, compression, suffix).
+
+    The format is "" where nothing reads it.
+
+    >>> name_format("a/b.TSV.gz"), name_format("a.b/c.pdf")
+    (('csv', 'gzip', '.tsv'), ('', '', '.pdf'))
+    """
+    name, compression = raw_file.rpartition("/")[2].lower(), ""
+    if name.endswith(".gz"):
+        name, compression = name[:-3], "gzip"
+    suffix = os.path.splitext(name)[1]  # noqa: PTH122  (a name, no path)
+    return FORMATS.get(suffix, ""), compression, suffix
+
+
+@contextlib.contextmanager
+def opened(path: Path, raw_file: str, compression: str) -> Iterator[IO[bytes]]:
+    """Open a raw file for reading its bytes, decompressed.
+
+    Raises:
+        RawError: the system does not give the file out.
+        Unreadable: it cannot be decompressed (raised by the reads inside the block, too).
+    """
+    import pyarrow as pa
+
+    try:
+        with path.open("rb") as plain:
+            if not compression:
+                yield plain
+            else:
+                with pa.CompressedInputStream(plain, compression) as stream:
+                    yield stream
+    except (ImprintError, Unreadable, UnicodeError):
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise RawError(_cannot_read(raw_file, error)) from error
+        detail = f"it cannot be decompressed to its end ({error})"
+        raise Unreadable("unreadable", detail) from error
+
+
+def chunks(path: Path, raw_file: str, compression: str) -> Iterator[bytes]:
+    """Yield a raw file's bytes, decompressed, about `CHUNK_BYTES` at a time."""
+    with opened(path, raw_file, compression) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk

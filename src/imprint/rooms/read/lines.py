@@ -1,0 +1,75 @@
+"""Cut a stream of bytes where lines end."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines, or what stands for one line that is longer than the cap."""
+
+    data: bytes
+    """Whole lines with their line ends; the last of a file may have none."""
+    overlong: str = ""
+    """Where `data` is empty: the SHA-256 of one line, without its line end, that was let pass."""
+
+
+def line_blocks(chunks: Iterable[bytes], cap: int, *, lone_cr: bool = False) -> Iterator[Block]:
+    r"""Yield the chunks again, cut at line ends.
+
+    Args:
+        chunks: the bytes of a text in UTF-8 (or of another code in which `\n` is byte 10).
+        cap: a line that is longer is not kept in memory, and comes as its digest.
+        lone_cr: a carriage return alone ends a line too.
+
+    >>> [block.data for block in line_blocks([b"a\nb", b"c\n", b"d"], 100)]
+    [b'a\n', b'bc\n', b'd']
+    """
+    carry = b""
+    chunks = iter(chunks)
+    for chunk in chunks:
+        data = carry + chunk
+        cut = _last_end(data, lone_cr=lone_cr)
+        if cut:
+            yield Block(data[:cut])
+        carry = data[cut:]
+        if len(carry) > cap:
+            digest, carry = _pass_by(carry, chunks, lone_cr=lone_cr)
+            yield Block(b"", digest)
+    if carry:
+        yield Block(carry)
+
+
+def _last_end(data: bytes, *, lone_cr: bool) -> int:
+    """Return where the last line that is surely whole ends; 0 where none does."""
+    cut = data.rfind(b"\n") + 1
+    if lone_cr and cut == 0:
+        # A carriage return at the very end may be the first half of CR LF.
+        cut = data.rfind(b"\r", 0, len(data) - 1) + 1
+    return cut
+
+
+def _pass_by(carry: bytes, chunks: Iterator[bytes], *, lone_cr: bool) -> tuple[str, bytes]:
+    """Hash the line that `carry` begins to its end; return its digest and what comes after."""
+    digest = hashlib.sha256()
+    held = carry
+    for chunk in chunks:
+        ends = [chunk.find(end) for end in ((b"\n", b"\r") if lone_cr else (b"\n",))]
+        ends = [end for end in ends if end >= 0]
+        if not ends:
+            digest.update(held)
+            held = chunk
+            continue
+        line, rest = held + chunk[: min(ends)], chunk[min(ends) + 1 :]
+        if chunk[min(ends) : min(ends) + 2] == b"\r\n":
+            rest = rest[1:]
+        digest.update(line.removesuffix(b"\r"))
+        return digest.hexdigest(), rest
+    digest.update(held.removesuffix(b"\r"))
+    return digest.hexdigest(), b""

@@ -1,0 +1,266 @@
+"""The second pass: which records are published, in which split and in which order.
+
+It sees no text: only the facts of each record (digests, sizes, place), of all records at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from imprint import releases
+from imprint.errors import Fault, RawError
+from imprint.rooms import dedup, split, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import polars as pl
+    import pyarrow as pa
+
+    from imprint.prepare import Part
+    from imprint.project import Project
+
+PUBLISHED = ("id", "language", "source", "corrections", "raw_file", "raw_index")
+"""Published columns that settle reads. Of the text it knows the digest."""
+
+LEDGER = (
+    "id",
+    "raw_file",
+    "raw_index",
+    "reason",
+    "detail",
+    "duplicate_of",
+    "similarity",
+    "rule",
+)
+"""Columns of the ledger, as build/rejected.jsonl has them."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settled:
+    """What is published, and what became of the rest."""
+
+    kept: pl.DataFrame
+    """The published records by split and in the order of their rows."""
+    ledger: pl.DataFrame
+    """Every record and file that is not published, with `LEDGER`; in path order."""
+    read: int
+    """Records that were read from raw/."""
+    draw: split.Draw
+    """How new records were drawn."""
+    digest: str
+    """Of all published rows."""
+
+    def record(self) -> pl.DataFrame:
+        """Return the release record of this build: id, key, split, place, row."""
+        import polars as pl
+
+        row = pl.col("row").bin.slice(0, 16)
+        return self.kept.select("id", pl.col("hash").alias("key"), "split", "place", row)
+
+
+def settle(parts: Sequence[Part], folder: Path, project: Project) -> Settled:
+    """Decide what is published and where.
+
+    Args:
+        parts: what prepare left, in the order of the raw files' paths.
+        folder: where the parts are.
+        project: what it declares on duplicates, splits and releases.
+
+    Raises:
+        ProjectError: the release record is damaged.
+        RawError: nothing can be published, or `read.id` names a field that is not unique.
+    """
+    import polars as pl
+
+    settings = project.settings
+    files = _files(parts)
+    ledger = [_files_ledger(files), _refused(parts, folder, files)]
+    release = releases.highest(releases.recorded(project.schema), settings.version)
+    facts = _facts(parts, folder, files, settings.splits.group)
+    facts = _with_released(facts, project, release)
+    if settings.dedup.exact:
+        facts = dedup.exact(facts)
+        ledger.append(_duplicates(facts))
+        facts = facts.filter(pl.col("duplicate_of").is_null())
+    else:
+        facts = dedup.copies(facts)
+    facts = dedup.number_copies(facts, declared=bool(settings.read.id))
+    draw = release.draw if release else split.mode(facts["document"].n_unique())
+    facts = split.assign(facts, settings.splits.shares, settings.splits.salt, draw)
+    ledger.append(_held_back(facts))
+    kept = _in_order(facts.filter(pl.col("split").is_not_null()), list(settings.splits.shares))
+    whole = pl.concat(ledger, how="diagonal_relaxed").sort("file", "raw_index", nulls_last=False)
+    read = sum(sum(part.records) for part in parts)
+    _refuse_nothing(kept, read, len(files))
+    return Settled(kept, whole.select(LEDGER), read, draw, _digest(kept, project))
+
+
+def _files(parts: Sequence[Part]) -> pl.DataFrame:
+    """Return a row a raw file: its number in path order, and why it gives no record."""
+    import polars as pl
+
+    readings = [reading for part in parts for reading in part.readings]
+    return pl.DataFrame(
+        {
+            "file": range(len(readings)),
+            "raw_file": [reading.raw_file for reading in readings],
+            "reason": [reading.reason for reading in readings],
+            "detail": [reading.detail for reading in readings],
+        },
+        {"file": pl.Int64, "raw_file": pl.String, "reason": pl.String, "detail": pl.String},
+    )
+
+
+def _files_ledger(files: pl.DataFrame) -> pl.DataFrame:
+    """Return the ledger's lines on files that give no record."""
+    import polars as pl
+
+    return files.filter(pl.col("reason").is_not_null()).with_columns(
+        *(pl.lit(None, pl.String).alias(name) for name in ("id", "duplicate_of", "rule")),
+        raw_index=pl.lit(None, pl.Int64),
+        similarity=pl.lit(None, pl.Float64),
+    )
+
+
+def _refused(parts: Sequence[Part], folder: Path, files: pl.DataFrame) -> pl.DataFrame:
+    """Return the ledger's lines on records that a room rejected."""
+    import polars as pl
+
+    tables = [_open(part.rejected(folder)) for part in parts]
+    frames = [pl.DataFrame(pl.from_arrow(table)) for table in tables if table is not None]
+    if not frames:
+        return files.select("file").clear()
+    whole_files = files.filter(pl.col("reason").is_null()).select("file", "raw_file")
+    return pl.concat(frames).join(whole_files, on="raw_file", how="inner")
+
+
+def _facts(
+    parts: Sequence[Part], folder: Path, files: pl.DataFrame, group: str
+) -> pl.DataFrame:
+    """Return a row a record that was accepted, with its part and its row in there."""
+    import polars as pl
+
+    frames = []
+    for number, part in enumerate(parts):
+        table = _open(part.accepted(folder))
+        if table is not None:
+            names = {name for name in table.schema.names if name.startswith("_")}
+            wanted = [*dict.fromkeys((*PUBLISHED, *sorted(names), *_column(group)))]
+            frame = pl.DataFrame(pl.from_arrow(table.select(wanted))).with_row_index("part_row")
+            frames.append(frame.with_columns(part=pl.lit(number, pl.Int64)))
+    if not frames:
+        _refuse_nothing(files.clear(), 0, len(files))
+    facts = pl.concat(frames)
+    private = {name: name[1:] for name in facts.columns if name.startswith("_")}
+    facts = facts.rename(private | {"_text": "text_digest"})
+    whole_files = files.filter(pl.col("reason").is_null()).select("file", "raw_file")
+    facts = facts.join(whole_files, on="raw_file", how="inner", maintain_order="left")
+    if group == "document":
+        return facts.with_columns(group="document")
+    own = pl.format("document {}", "document")
+    named = pl.format("{} {}", pl.lit(group), pl.col(group).cast(pl.String))
+    return facts.with_columns(group=pl.coalesce(named, own))
+
+
+def _column(group: str) -> list[str]:
+    """Return the published column that `splits.group` names, if it names one."""
+    return [] if group == "document" else [group]
+
+
+def _open(path: Path) -> pa.Table | None:
+    """Return the rows of a part file, mapped and not read; None where it has none."""
+    import pyarrow as pa
+
+    if path.stat().st_size == 0:
+        return None
+    with pa.memory_map(str(path)) as file:
+        return pa.ipc.open_file(file).read_all()
+
+
+def _with_released(
+    facts: pl.DataFrame, project: Project, release: releases.Release | None
+) -> pl.DataFrame:
+    """Say of each record in which split it was released: matched by id, then by place.
+
+    A released record that is found by its id gives its place up to nobody: whatever stands there
+    now is new.
+    """
+    import polars as pl
+
+    if release is None:
+        return facts.with_columns(
+            released_split=pl.lit(None, pl.String), released=pl.lit(value=False)
+        )
+    old = releases.read_record(project.schema, release)
+    by_id = old.select("id", pl.col("split").alias("by_id"))
+    gone = old.join(facts, on="id", how="anti").unique("place", keep="first", maintain_order=True)
+    by_place = gone.select("place", pl.col("split").alias("by_place"))
+    facts = facts.join(by_id, on="id", how="left", maintain_order="left")
+    facts = facts.join(by_place, on="place", how="left", maintain_order="left")
+    facts = facts.with_columns(released_split=pl.coalesce("by_id", "by_place"))
+    return facts.with_columns(released=pl.col("released_split").is_not_null())
+
+
+def _duplicates(facts: pl.DataFrame) -> pl.DataFrame:
+    """Return the ledger's lines on exact duplicates."""
+    import polars as pl
+
+    return facts.filter(pl.col("duplicate_of").is_not_null()).select(
+        "file",
+        "id",
+        "raw_file",
+        "raw_index",
+        "duplicate_of",
+        reason=pl.lit("duplicate"),
+        detail=pl.lit("its published text is that of another record"),
+        similarity=pl.lit(1.0),
+        rule=pl.lit(dedup.EXACT),
+    )
+
+
+def _held_back(facts: pl.DataFrame) -> pl.DataFrame:
+    """Return the ledger's lines on new records that no split can take."""
+    import polars as pl
+
+    return facts.filter(pl.col("split").is_null()).select(
+        "file",
+        "id",
+        "raw_file",
+        "raw_index",
+        reason=pl.lit("held-back"),
+        detail=pl.lit("its group was released in more than one split"),
+    )
+
+
+def _in_order(facts: pl.DataFrame, splits: Sequence[str]) -> pl.DataFrame:
+    """Return the records by split, the declared ones first, and in the order of their rows."""
+    import polars as pl
+
+    order = {name: place for place, name in enumerate(splits)}
+    rank = pl.col("split").replace_strict(order, default=len(order), return_dtype=pl.Int64)
+    return facts.sort(rank, "split", "hash", "file", "raw_index")
+
+
+def _digest(kept: pl.DataFrame, project: Project) -> str:
+    """Return the digest of the rows that will be published."""
+    parts = []
+    for (name,), rows in kept.group_by("split", maintain_order=True):
+        placed = rows.select("id", "raw_file", "raw_index").to_arrow()
+        parts.append((str(name), write.placed_digests(rows["row"].to_list(), placed)))
+    return write.dataset_digest(project.record.arrow, iter(parts))
+
+
+def _refuse_nothing(kept: pl.DataFrame, read: int, files: int) -> None:
+    """Refuse to make a dataset without a record."""
+    if kept.is_empty():
+        raise RawError(
+            Fault(
+                "raw/",
+                f"{files} files and {read} records, of which none can be published",
+                "a record that can be published",
+                'run "imprint check" to see why each was rejected',
+            )
+        )

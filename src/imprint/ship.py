@@ -1,0 +1,82 @@
+"""Ship what was built: as a wheel, or to the Hub. Both put the release on record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imprint import hub, releases, wheels
+from imprint.errors import DatasetError, Fault
+from imprint.manifest import Manifest, altered
+from imprint.press import opened, refuse_stale, refuse_version
+
+if TYPE_CHECKING:
+    from imprint.hub import Pushed
+    from imprint.project import Project
+
+
+def wheel(project: Project | str | Path) -> Path:
+    """Press the data wheel of what was built, and put the release on record.
+
+    Args:
+        project: the project, or its folder.
+
+    Returns:
+        build/imprint_data_NAME-VERSION-py3-none-any.whl, the same bytes every time.
+
+    Raises:
+        RefusedError: raw/ or schema/ changed since the build, or the version does not fit.
+        DatasetError: there is no build, or it was altered.
+    """
+    project = opened(project)
+    manifest = _ready(project)
+    path = wheels.press_wheel(project.dataset, manifest, project.build)
+    _record(project, manifest, "wheel")
+    return path
+
+
+def push(project: Project | str | Path, repository: str, **options: Any) -> Pushed:
+    """Publish what was built to the Hub, in one commit or not at all.
+
+    Args:
+        project: the project, or its folder.
+        repository: ORG/NAME.
+        **options: as `hub.push` takes them.
+
+    Raises:
+        RefusedError: raw/ or schema/ changed since the build, the version does not fit, or what is
+            online does not allow it. Nothing was changed.
+        HubError: the token, the name or the network is at fault.
+        DatasetError: there is no build, or it was altered.
+    """
+    project = opened(project)
+    manifest = _ready(project)
+    pushed = hub.push(project.dataset, manifest, repository, **options)
+    if not pushed.dry_run:
+        _record(project, manifest, f"{repository}@{pushed.revision}")
+    return pushed
+
+
+def _ready(project: Project) -> Manifest:
+    """Return the manifest of a build that may be released."""
+    import polars as pl
+
+    manifest = Manifest.open(project.dataset)
+    found = altered(project.dataset, manifest)
+    if found:
+        raise DatasetError(
+            Fault(name, what, "what its manifest lists", 'run "imprint build" again')
+            for name, _, what in (each.partition(": ") for each in found)
+        )
+    refuse_stale(project)
+    record = pl.read_parquet(project.build / "release.parquet")
+    refuse_version(project, manifest.digest, record)
+    return manifest
+
+
+def _record(project: Project, manifest: Manifest, where: str) -> None:
+    """Put the release on record in schema/."""
+    release = releases.Release(
+        manifest.version, manifest.digest, manifest.draw, tuple(manifest.features), (where,)
+    )
+    releases.add(project.schema, release, project.build / "release.parquet")

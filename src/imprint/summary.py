@@ -1,0 +1,257 @@
+"""What the command line says: results as text worth reading."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imprint.errors import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from imprint.hub import Push
+    from imprint.init import Looked
+    from imprint.inputs import FileRead
+    from imprint.press import Build, Checked
+    from imprint.rebuild import Verified
+
+SHOWN = 20
+"""Lines of a table before the rest is only counted. Chosen: one screen."""
+
+WIDTH = 48
+"""Characters of one cell before it is cut."""
+
+ONLY_EXACT = "only exact duplicates were looked for; near-duplicates are not there yet"
+
+
+def table(rows: Iterable[Sequence[object]], indent: str = "  ") -> str:
+    r"""Return rows as lines whose columns line up, wide characters counted as two.
+
+    >>> print(table([["a", 1], ["中文", 22]], indent=""))
+    a     1
+    中文  22
+    """
+    cells = [[_cut(escape(str(cell))) for cell in row] for row in rows]
+    shown = cells[:SHOWN]
+    widths = [max(map(_width, column)) for column in zip(*shown, strict=True)]
+    lines = [
+        indent + "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+        for row in shown
+    ]
+    if len(cells) > SHOWN:
+        lines.append(f"{indent}and {len(cells) - SHOWN:,} more")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def build(built: Build) -> str:
+    """Return the summary of a build."""
+    manifest, records = built.manifest, built.manifest.records
+    splits = {name: split.records for name, split in manifest.splits.items()}
+    corrections = [
+        f"{each.wrong} -> {each.right}: {each.count} in {_count(each.records, 'record')}"
+        for each in manifest.errata
+    ]
+    facts = [
+        ("splits", _pairs(splits)),
+        ("languages", _pairs(manifest.languages)),
+        ("sources", _pairs({name or "(none)": n for name, n in manifest.sources.items()})),
+        ("corrected", "; ".join(corrections) or "nothing"),
+        ("left out", _pairs(built.reasons) or "nothing"),
+        ("duplicates", ONLY_EXACT),
+        ("dataset", f"{_here(built.folder)}  (rows {manifest.digest[:16]})"),
+        ("ledger", _here(built.rejected)),
+    ]
+    root = built.folder.parent.parent
+    where = "" if root.resolve() == Path.cwd() else f" {_here(root)}"
+    return "\n".join(
+        [
+            f"{manifest.name} {manifest.version}: {_ledger(records)}",
+            table(facts),
+            "read as",
+            files(built.files),
+            f'next: "imprint show {_here(built.folder)}" for a first look, "imprint verify{where}", '
+            f'"imprint wheel{where}", or "imprint push{where} ORG/NAME"',
+        ]
+    )
+
+
+def build_facts(built: Build) -> dict[str, object]:
+    """Return what `imprint build --json` prints."""
+    import msgspec
+
+    return {
+        "folder": built.folder,
+        "rejected": built.rejected,
+        "reasons": built.reasons,
+        "warnings": built.warnings,
+        "files": built.files,
+        "manifest": msgspec.to_builtins(built.manifest),
+    }
+
+
+def files(read: Sequence[FileRead]) -> str:
+    """Return the table of how each raw file was read."""
+    head = ("file", "format", "encoding", "delimiter", "records", "why")
+    rows = [
+        (
+            each.raw_file,
+            each.format or "-",
+            each.encoding or "-",
+            repr(each.delimiter)[1:-1] if each.delimiter else "-",
+            each.records,
+            f"{each.reason}: {each.why}" if each.reason else each.why,
+        )
+        for each in read
+    ]
+    odd = [row for row, each in zip(rows, read, strict=True) if each.reason]
+    plain = [row for row, each in zip(rows, read, strict=True) if not each.reason]
+    return table([head, *odd, *plain])
+
+
+def check(checked: Checked) -> str:
+    """Return what a check found."""
+    facts = [("left out", _pairs(checked.reasons) or "nothing"), ("duplicates", ONLY_EXACT)]
+    verdict = "not ready to release" if checked.problems else "ready to release"
+    return "\n".join(
+        [f"{verdict}: {_ledger(checked.records)}", table(facts), "read as", files(checked.files)]
+    )
+
+
+def verify(verified: Verified) -> str:
+    """Return what a comparison found."""
+    counted = f"{_count(verified.files, 'file')}, {_count(verified.records, 'record')}"
+    if verified.differences:
+        found = _count(len(verified.differences), "difference")
+        return f"{_here(verified.folder)}: {found} ({counted})"
+    how = {
+        "files": "its files are those of its manifest",
+        "bytes": "a rebuild from raw/ gives the same bytes",
+        "rows": "a rebuild from raw/ gives the same rows; other tools may give other bytes",
+    }[verified.compared]
+    lines = [f"{_here(verified.folder)}: {how} ({counted})"]
+    if verified.tools:
+        lines.append(table([tuple(tool.split(": ", 1)) for tool in verified.tools]))
+    return "\n".join(lines)
+
+
+def wheel(path: Path) -> str:
+    """Return what was pressed and how it is used."""
+    module = path.name.split("-")[0]
+    return "\n".join(
+        [
+            f"{_here(path)}  ({path.stat().st_size:,} bytes)",
+            f"  pip install {_here(path)}",
+            f'  python -c "import {module}; print({module}.load())"',
+            "the release is on record in schema/releases.toml: commit it with schema/releases/",
+        ]
+    )
+
+
+def push(pushed: Push) -> str:
+    """Return what a push did, or would do."""
+    if pushed.dry_run:
+        head = f"would publish {pushed.repository} {pushed.version}; nothing was sent"
+    elif not pushed.committed:
+        head = f"{pushed.repository} holds {pushed.version} already; nothing was sent"
+    else:
+        head = f"published {pushed.repository} {pushed.version} as {pushed.revision}"
+    rows = [
+        (verb, file.path, f"{file.bytes:,}")
+        for verb in ("added", "changed", "deleted")
+        for file in getattr(pushed, verb)
+    ]
+    sent = sum(file.bytes for file in (*pushed.added, *pushed.changed))
+    lines = [head, *([table(rows)] if rows else [])]
+    lines.append(f"  {_count(len(pushed.unchanged), 'file')} unchanged, {sent:,} bytes to send")
+    if not pushed.dry_run:
+        lines += [
+            f"  {pushed.url}",
+            f'  datasets.load_dataset("{pushed.repository}", revision="{pushed.revision}")',
+            "the release is on record in schema/releases.toml: commit it with schema/releases/",
+        ]
+    return "\n".join(lines)
+
+
+def load(name: str, path: Path) -> str:
+    """Return where a dataset lies and the line that loads it."""
+    return f"{path}\n  {load_line(name)}"
+
+
+def load_line(name: str) -> str:
+    """Return the line of Python that loads a dataset."""
+    plain, _, revision = name.partition("@")
+    given = f', revision="{revision}"' if revision else ""
+    return f'import imprint; imprint.load("{plain}"{given})'
+
+
+def installed(names: Mapping[str, Path]) -> str:
+    """Return the installed datasets and where they lie."""
+    return table(sorted(names.items())) if names else "no dataset is installed"
+
+
+def init(looked: Sequence[Looked], written: Sequence[Path]) -> str:
+    """Return how raw/ would be read, and what was written."""
+    head = ("file", "format", "encoding", "delimiter", "records", "text", "first record")
+    rows = [
+        (
+            each.raw_file,
+            each.format or "-",
+            each.encoding or "-",
+            repr(each.delimiter)[1:-1] if each.delimiter else "-",
+            each.records,
+            each.text_field or "-",
+            each.reason or each.first,
+        )
+        for each in looked
+    ]
+    return "\n".join(
+        [
+            "would be read as",
+            table([head, *rows]),
+            "wrote " + ", ".join(_here(path) for path in written),
+            "next: look at schema/dataset.toml, then run "
+            f'"imprint build {_here(written[0].parent.parent)}"',
+        ]
+    )
+
+
+def _ledger(records: Any) -> str:
+    """Return the four totals in one line."""
+    count = records if isinstance(records, dict) else {
+        name: getattr(records, name) for name in ("read", "published", "rejected", "duplicate")
+    }
+    return (
+        f"{_count(count['read'], 'record')} read = {count['published']:,} published + "
+        f"{count['rejected']:,} rejected + {_count(count['duplicate'], 'duplicate')}"
+    )
+
+
+def _pairs(counts: Mapping[str, int]) -> str:
+    """Return names with their counts, the most frequent first where there are many."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _count(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _here(path: Path) -> str:
+    """Return a path as it is shortest from here."""
+    resolved, here = path.resolve(), Path.cwd()
+    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(path)
+
+
+def _cut(cell: str) -> str:
+    """Return a cell in one line, cut where it is long."""
+    cell = re.sub(r"\s+", " ", cell)
+    return cell if len(cell) <= WIDTH * 2 else cell[: WIDTH * 2 - 3] + "..."
+
+
+def _width(cell: str) -> int:
+    """Return how many columns of a terminal a cell takes."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in cell)
+    return len(cell) + wide - sum(unicodedata.combining(c) != 0 for c in cell)

@@ -1,0 +1,54 @@
+"""What running tasks promises."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from imprint.engine import Local, engine
+from imprint.errors import MachineError, RawError
+from imprint.errors import Fault
+
+
+def square_late(number: int) -> int:
+    """Return the square, the sooner the larger the number."""
+    time.sleep(0.05 / (number + 1))
+    return number * number
+
+
+def die(number: int) -> int:
+    """Kill this very process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def refuse(number: int) -> int:
+    """Raise one of our errors."""
+    raise RawError(Fault(f"raw/{number}", "x", "y", "z"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_order(workers: int) -> None:
+    """Results come in the order of the arguments, whichever is done first."""
+    with engine(workers) as tasks:
+        assert list(tasks.run(square_late, range(8))) == [n * n for n in range(8)]
+
+
+def test_killed_worker_is_one_line() -> None:
+    """A worker that the system killed is said, with what to do."""
+    local = Local(2)
+    try:
+        with pytest.raises(MachineError, match="give fewer --workers"):
+            list(local.run(die, [1]))
+    finally:
+        local.close()
+
+
+def test_faults_come_through() -> None:
+    """An error of ours arrives with its faults, as it was raised in the worker."""
+    with engine(2) as tasks, pytest.raises(RawError) as error:
+        list(tasks.run(refuse, [7]))
+    assert error.value.faults == (Fault("raw/7", "x", "y", "z"),)
