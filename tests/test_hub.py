@@ -1,168 +1,49 @@
-"""Pushing: one commit or nothing, whatever the network and others do meanwhile."""
+"""Pushing and fetching: what lands on the Hub, what is left alone, what is refused."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from hub import server as answers
+from hub.bench import NARROW, READER, TOKEN, Bench, build, open_bench, open_pusher
 from hub.client import Client
 from hub.pusher import Pusher, PushError
-from hub.server import HubServer, nobody
-from hub.store import Account, Change, Entry, Repository
-from hub.wire import Answer
+from hub.server import nobody
+from hub.store import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    from hub.store import Commit
-
-TOKEN = "hf_" + "w" * 20
-READER = "hf_" + "r" * 20
-NARROW = "hf_" + "n" * 20
-
-CARD = """---
-license: cc0-1.0
-configs:
-- config_name: default
-  version: {version}
-  data_files:
-  - split: train
-    path: data/train-*.parquet
----
-<!-- imprint:begin -->
-# news {version}
-<!-- imprint:end -->
-"""
-
-
-def build(folder: Path, version: str = "1.0.0", shards: tuple[str, ...] = ("a",)) -> Path:
-    """Make what a build leaves: a shard for each text, the card, and the manifest."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from imprint.hub.plan import front_and_block
-
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    for old in (folder / "data").iterdir():
-        old.unlink()
-    for number, text in enumerate(shards, start=1):
-        table = pa.table({"text": [f"{text} {row}" for row in range(50)]})
-        pq.write_table(table, folder / f"data/train-{number}.parquet")
-    (folder / "README.md").write_text(CARD.format(version=version))
-    (folder / "croissant.json").write_text(json.dumps({"name": "news", "version": version}))
-    files = []
-    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-        name = path.relative_to(folder).as_posix()
-        content = path.read_bytes()
-        counted = front_and_block(content) if name == "README.md" else content
-        digest = hashlib.sha256(counted).hexdigest()
-        if name != "imprint.json":
-            files.append({"path": name, "bytes": len(counted), "sha256": digest})
-    digest = hashlib.sha256("".join(shards).encode()).hexdigest()
-    manifest = {"name": "news", "version": version, "digest": digest, "files": files}
-    (folder / "imprint.json").write_text(json.dumps(manifest))
-    return folder
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Bench:
-    """A server, a client process, and a built dataset."""
-
-    hub: HubServer
-    pusher: Pusher
-    folder: Path
-
-    def push(self, token: str = TOKEN, **options: object) -> dict[str, Any]:
-        """Push the dataset to org/news."""
-        return self.pusher.push(self.hub.endpoint, token, self.folder, "org/news", **options)
-
-    def refused(self, token: str = TOKEN, **options: object) -> PushError:
-        """Push the dataset to org/news, and return why it did not go."""
-        with pytest.raises(PushError) as caught:
-            self.push(token, **options)
-        assert "\n" not in caught.value.text
-        return caught.value
-
-    def put(self, **files: str) -> None:
-        """Commit files of somebody else's, as another client would. `_` is '/', `__` is '.'."""
-        names = {name.replace("__", ".").replace("_", "/"): text for name, text in files.items()}
-        entries = {
-            path: Entry(text.encode(), lfs=path.endswith(".parquet"))
-            for path, text in names.items()
-        }
-        self.repository.commit("main", Change("by hand", "eve", put=entries))
-
-    @property
-    def repository(self) -> Repository:
-        """The repository on the server."""
-        return self.hub.repositories["org/news"]
-
-    @property
-    def head(self) -> Commit:
-        """The head of main on the server."""
-        return self.repository.resolve("main")
-
-    @property
-    def titles(self) -> list[str]:
-        """The titles of the commits on main, oldest first."""
-        return [commit.title for commit in self.repository.history("main")][::-1]
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["lfs", "xet"])
-def both(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pusher]:
-    """A client process for each transport."""
-    home = tmp_path_factory.mktemp("home")
-    with (
-        HubServer() as any_hub,
-        Pusher(Client(any_hub.endpoint, home, xet=request.param)) as pusher,
-    ):
-        yield pusher
-        _assert_quiet(pusher)
 
 
 @pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pusher]:
+def pusher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pusher]:
     """A client process that uploads over LFS."""
-    home = tmp_path_factory.mktemp("home")
-    with HubServer() as any_hub, Pusher(Client(any_hub.endpoint, home)) as pusher:
-        yield pusher
-        _assert_quiet(pusher)
-
-
-def _assert_quiet(pusher: Pusher) -> None:
-    """Nothing was printed below the command line, and no token got out, in any of the tests."""
-    assert pusher.complaints == ""
-    for token in (TOKEN, READER, NARROW):
-        assert token not in pusher.heard
-        for path in pusher.client.home.rglob("*"):
-            assert not path.is_file() or token.encode() not in path.read_bytes()
+    with open_pusher(tmp_path_factory.mktemp("home")) as opened:
+        yield opened
 
 
 @pytest.fixture
-def hub() -> Iterator[HubServer]:
-    """A server with a writer, a reader, and a token for one other repository."""
-    with HubServer() as server:
-        server.accounts[TOKEN] = Account("ada", organizations=("org",))
-        server.accounts[READER] = Account("ada", role="read", organizations=("org",))
-        narrow = ("org/other",)
-        server.accounts[NARROW] = Account(
-            "ada", role="fineGrained", organizations=("org",), writable=narrow
-        )
-        yield server
+def bench(pusher: Pusher, tmp_path: Path) -> Iterator[Bench]:
+    """A fresh server, and a dataset."""
+    with open_bench(pusher, tmp_path / "dataset") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["lfs", "xet"])
+def either_pusher(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pusher]:
+    """A client process for each transport."""
+    with open_pusher(tmp_path_factory.mktemp("home"), xet=request.param) as opened:
+        yield opened
 
 
 @pytest.fixture
-def bench(hub: HubServer, one: Pusher, tmp_path: Path) -> Bench:
-    """A bench that uploads over LFS."""
-    one.waits, one.patience = [0.0, 0.0, 0.0], 20.0
-    return Bench(hub, one, build(tmp_path / "dataset"))
+def either(either_pusher: Pusher, tmp_path: Path) -> Iterator[Bench]:
+    """A bench for each transport."""
+    with open_bench(either_pusher, tmp_path / "dataset") as opened:
+        yield opened
 
 
 LOAD = """
@@ -172,9 +53,9 @@ LOAD = """
 """
 
 
-def test_two_pushes_make_one_commit(hub: HubServer, both: Pusher, tmp_path: Path) -> None:
+def test_two_pushes_make_one_commit(either: Bench, tmp_path: Path) -> None:
     """The first push makes a private repository and one commit; the second finds nothing to do."""
-    bench = Bench(hub, both, build(tmp_path / "dataset"))
+    bench = either
     first = bench.push()
     assert (first["committed"], first["created"]) == (True, True)
     assert first["revision"] == bench.head.oid
@@ -182,22 +63,24 @@ def test_two_pushes_make_one_commit(hub: HubServer, both: Pusher, tmp_path: Path
     assert sorted(file["path"] for file in first["added"]) == paths
     assert all(bench.head.files[p].content == (bench.folder / p).read_bytes() for p in paths)
     assert bench.repository.private
-    since = len(hub.log)
+    since = len(bench.hub.log)
     second = bench.push()
     assert (second["committed"], second["created"]) == (False, False)
     assert second["revision"] == first["revision"]
     assert len(second["unchanged"]) == 4
-    assert hub.changes(since) == []
+    assert bench.hub.changes(since) == []
     assert bench.titles == ["initial commit", "news 1.0.0"]
-    assert ("xet-shard" in hub.kinds()) == both.client.xet
+    assert ("xet-shard" in bench.hub.kinds()) == bench.pusher.client.xet
     home = tmp_path / "reader"
     home.mkdir()
-    assert Client(hub.endpoint, home, TOKEN, xet=both.client.xet).run(LOAD) == ["a 0", "a 1"]
+    reader = Client(bench.hub.endpoint, home, TOKEN, xet=bench.pusher.client.xet)
+    assert reader.run(LOAD) == ["a 0", "a 1"]
 
 
-def test_only_what_changed_is_sent(hub: HubServer, both: Pusher, tmp_path: Path) -> None:
+def test_only_what_changed_is_sent(either: Bench) -> None:
     """A new version adds, changes and deletes in one commit; the other shards stay."""
-    bench = Bench(hub, both, build(tmp_path / "dataset", shards=("a", "b", "c")))
+    bench = either
+    build(bench.folder, shards=("a", "b", "c"))
     bench.push()
     build(bench.folder, "2.0.0", ("a", "B"))
     done = bench.push()
@@ -264,122 +147,8 @@ def test_a_token_without_the_right(bench: Bench, token: str, exists: bool) -> No
     assert "nothing was uploaded" in failure.text
     assert "write" in failure.text or "hf auth login" in failure.text
     assert bench.hub.objects == {}
+    assert token != READER or bench.hub.kinds() == ["whoami"]
     assert not exists or bench.titles == ["initial commit"]
-
-
-def test_a_token_that_the_hub_repeats_is_not_passed_on(bench: Bench) -> None:
-    """What the Hub says is told without the token in it."""
-    bench.hub.fail("preupload", answer=answers.forbidden(f"{TOKEN} may not"))
-    failure = bench.refused()
-    assert "403: hf_*** may not (" in failure.text
-    assert "give it write access" in failure.text
-
-
-def test_a_hub_that_nobody_reaches(bench: Bench) -> None:
-    """It is said in one line, with the address."""
-    endpoint = nobody()
-    with pytest.raises(PushError, match=endpoint) as caught:
-        bench.pusher.push(endpoint, TOKEN, bench.folder, "org/news")
-    assert (caught.value.kind, caught.value.status) == ("HubError", 2)
-    assert "\n" not in caught.value.text
-
-
-def test_a_commit_that_comes_in_between(bench: Bench) -> None:
-    """The push looks again and goes on top; the other commit stays, and its file too."""
-    bench.push()
-    build(bench.folder, "2.0.0", ("b",))
-    bench.hub.fail("commit", before=lambda: bench.put(notes__txt="mine"))
-    done = bench.push()
-    assert done["committed"]
-    assert bench.titles == ["initial commit", "news 1.0.0", "by hand", "news 2.0.0"]
-    assert bench.head.files["notes.txt"].content == b"mine"
-    assert [line.status for line in bench.hub.log if line.kind == "commit"] == [200, 412, 200]
-
-
-def test_commits_that_keep_coming_in_between(bench: Bench) -> None:
-    """After a few rounds the push gives up, and nothing of it was committed."""
-    bench.push()
-    build(bench.folder, "2.0.0", ("b",))
-    bench.hub.fail("commit", times=99, before=lambda: bench.put(notes__txt=str(len(bench.titles))))
-    failure = bench.refused()
-    assert (failure.kind, failure.status) == ("RefusedError", 1)
-    assert "nothing was committed" in failure.text
-    assert bench.titles == ["initial commit", "news 1.0.0", *["by hand"] * 4]
-
-
-@pytest.mark.parametrize(
-    "answer", [answers.BUSY, answers.UNAVAILABLE, answers.RETRY_AFTER, answers.RATE_LIMIT]
-)
-def test_a_commit_that_may_be_tried_again(bench: Bench, answer: Answer) -> None:
-    """409, 503 and 429 of a commit are tried again, and one commit is made."""
-    bench.hub.fail("commit", answer=answer)
-    assert bench.push()["committed"]
-    assert bench.titles == ["initial commit", "news 1.0.0"]
-    assert bench.hub.kinds().count("commit") == 2
-
-
-@pytest.mark.parametrize("fault", [{"answer": answers.HTML}, {"cut": True}])
-def test_a_commit_that_landed_though_its_answer_was_lost(
-    bench: Bench, fault: dict[str, Any]
-) -> None:
-    """It is found on the Hub, not sent again, and told as what it is."""
-    bench.hub.fail("commit", after=True, **fault)
-    done = bench.push()
-    assert done["committed"]
-    assert done["revision"] == bench.head.oid
-    assert len(done["added"]) == 4
-    assert bench.titles == ["initial commit", "news 1.0.0"]
-    assert bench.hub.kinds().count("commit") == 1
-
-
-def test_an_answer_that_does_not_come(bench: Bench) -> None:
-    """The silence ends after a while; the commit that landed meanwhile is found."""
-    bench.pusher.patience = 0.3
-    bench.hub.fail("commit", delay=1.0)
-    assert bench.push()["committed"]
-    assert bench.titles == ["initial commit", "news 1.0.0"]
-
-
-def test_a_hub_that_stays_down(bench: Bench) -> None:
-    """After a few rounds it is an error that says that nothing was committed."""
-    bench.hub.fail("commit", times=99, answer=answers.UNAVAILABLE)
-    failure = bench.refused()
-    assert (failure.kind, failure.status) == ("HubError", 2)
-    assert "503" in failure.text
-    assert "nothing was committed" in failure.text
-    assert bench.titles == ["initial commit"]
-
-
-@pytest.mark.parametrize("kind", ["whoami", "info", "create", "validate-yaml", "tag", "refs"])
-def test_calls_that_the_client_does_not_repeat_are_repeated(bench: Bench, kind: str) -> None:
-    """A page of HTML in place of an answer is not the end of a push."""
-    bench.hub.fail(kind, answer=answers.HTML)
-    assert bench.push(tag="v1.0.0")["committed"]
-    assert bench.titles == ["initial commit", "news 1.0.0"]
-    assert bench.repository.references["refs/tags/v1.0.0"] == bench.head.oid
-
-
-def test_an_upload_that_is_refused_for_a_moment(bench: Bench) -> None:
-    """The client's own repetition of preupload carries a push through."""
-    bench.hub.fail("preupload", answer=answers.UNAVAILABLE)
-    assert bench.push()["committed"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "status"), [("xet-token", 403), ("xet-shard", 400), ("preupload", 403)]
-)
-def test_an_upload_that_the_hub_refuses(
-    hub: HubServer, both: Pusher, tmp_path: Path, kind: str, status: int
-) -> None:
-    """Whatever exception the client makes of it, it is one HubError with the status."""
-    if not both.client.xet and kind.startswith("xet"):
-        kind = "lfs-batch" if status == 403 else "lfs-put"
-    bench = Bench(hub, both, build(tmp_path / "dataset"))
-    hub.fail(kind, times=9, answer=Answer.error(status, "no"))
-    failure = bench.refused()
-    assert (failure.kind, failure.status) == ("HubError", 2)
-    assert f"{status}" in failure.text
-    assert bench.titles == ["initial commit"]
 
 
 def test_files_of_others_are_left_alone(bench: Bench) -> None:
@@ -484,15 +253,6 @@ def test_a_pull_request_leaves_the_branch_alone(bench: Bench) -> None:
     assert bench.head.oid == first["revision"]
 
 
-def test_a_pull_request_whose_answer_was_lost_is_not_opened_twice(bench: Bench) -> None:
-    """It is not known whether it is there, so that is said, with where to look."""
-    bench.push()
-    build(bench.folder, "2.0.0", ("b",))
-    bench.hub.fail("commit", answer=answers.BROKEN, after=True)
-    assert "/datasets/org/news/discussions" in bench.refused(pr=True).text
-    assert sum(name.startswith("refs/pr/") for name in bench.repository.references) == 1
-
-
 @pytest.mark.parametrize("path", ["README.md", "croissant.json", "data/train-1.parquet"])
 def test_a_file_that_is_not_what_the_manifest_says(bench: Bench, path: str) -> None:
     """It is refused by name, and nothing is committed."""
@@ -518,36 +278,11 @@ def test_a_gitignore_that_would_leave_files_out(bench: Bench) -> None:
     assert bench.titles == ["initial commit"]
 
 
-def test_the_commit_is_read_back(bench: Bench) -> None:
-    """A commit that does not hold what was sent is an error that names commit and file."""
-
-    def lose() -> None:
-        commits = bench.repository.commits
-        head = bench.head
-        files = {**head.files, "croissant.json": Entry(b"{}", lfs=False)}
-        commits[head.oid] = dataclasses.replace(head, files=files)
-
-    bench.hub.fail("tree", nth=2, before=lose)
-    failure = bench.refused()
-    assert "croissant.json is not what was sent" in failure.text
-    assert f"org/news@{bench.head.oid}" in failure.text
-
-
-def test_pages_and_a_missing_oid_change_nothing(bench: Bench) -> None:
-    """A Hub that lists two files a page, and does not say what it holds, gets the same commit."""
-    bench.hub.page_size, bench.hub.preupload_oid = 2, False
-    assert bench.push()["committed"]
-    assert bench.push()["committed"] is False
-    assert bench.titles == ["initial commit", "news 1.0.0"]
-
-
 def test_fetch_takes_what_the_manifest_lists(bench: Bench) -> None:
     """Exactly those files, at the revision that was asked for, and again with no network."""
     bench.push(tag="v1")
     bench.put(notes__txt="mine")
     asked = {"fetch": ["org/news"]}
-    from pathlib import Path
-
     folder = Path(bench.pusher.ask(bench.hub.endpoint, TOKEN, **asked))
     assert folder.name == bench.head.oid
     paths = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

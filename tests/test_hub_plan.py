@@ -11,17 +11,14 @@ from hypothesis import strategies as st
 
 from imprint.errors import RefusedError
 from imprint.hub.plan import (
-    Listed,
     OurFile,
     data_globs,
-    front_and_block,
     merge_card,
     plan,
     refuse_foreign,
 )
 from imprint.hub.remote import RemoteFile
-
-BEGIN, END = b"<!-- imprint:begin -->", b"<!-- imprint:end -->"
+from imprint.manifest import BEGIN, END, File, front_and_block
 
 OURS = b"""---
 configs:
@@ -99,14 +96,14 @@ def test_files_of_others(path: str, refused: bool) -> None:
             refuse_foreign("org/news", ours, files, [])
     else:
         refuse_foreign("org/news", ours, files, [])
-    made = [Listed(path, 5, hashlib.sha256(b"other").hexdigest())]
+    made = [File(path, 5, hashlib.sha256(b"other").hexdigest())]
     refuse_foreign("org/news", ours, files, made)
 
 
 def test_only_what_an_earlier_push_made_is_deleted() -> None:
     """A file that is listed but has other bytes, or is not listed, stays."""
     digest = hashlib.sha256(b"old").hexdigest()
-    before = [Listed(name, 3, digest) for name in ("gone", "same", "replaced", "missing")]
+    before = [File(name, 3, digest) for name in ("gone", "same", "replaced", "missing")]
     remote = {
         "gone": there(b"old", large=True),
         "same": there(b"old", large=True),

@@ -1,7 +1,7 @@
 """Hold a TOML declaration to its struct, and tell every fault so that it can be mended.
 
-The struct is turned into a JSON Schema, a compiled validator lists all that does not fit it, and the
-faults are put into words here: the line, what stands there, what was wanted, the nearest valid name.
+The struct is turned into a JSON Schema, a compiled validator lists all that does not fit it, and
+the faults are put into words here: the line, what stands there, what was wanted, the nearest name.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import math
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,7 +39,9 @@ NO_JSON = "\0"
 
 
 def declared(
-    located: Located, struct: type[Declared], later: Callable[[Located], Iterable[tuple[Path, Fault]]]
+    located: Located,
+    struct: type[Declared],
+    later: Callable[[Located], Iterable[tuple[Path, Fault]]],
 ) -> tuple[Declared | None, list[Fault]]:
     """Turn a declaration into its struct.
 
@@ -61,7 +64,7 @@ def declared(
     if faults:
         return None, faults
     value = _with_fractions(located, struct)
-    return msgspec.convert(value, struct, dec_hook=_fraction), []
+    return msgspec.convert(value, struct, strict=False, dec_hook=_fraction), []
 
 
 @functools.cache
@@ -85,7 +88,7 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_json(each) for each in value]
     if isinstance(value, float):
-        return value if math.isfinite(value) and not value.is_integer() else {NO_JSON: value}
+        return value if math.isfinite(value) else {NO_JSON: None}
     return value if isinstance(value, str | int) else {NO_JSON: None}
 
 
@@ -108,7 +111,9 @@ def exact_number(located: Located, path: Path) -> Fraction:
         return Fraction(located.get(path))
 
 
-def _in_words(located: Located, struct: type[msgspec.Struct], path: Path, error: Any) -> Iterator[Fault]:
+def _in_words(
+    located: Located, struct: type[msgspec.Struct], path: Path, error: Any
+) -> Iterator[Fault]:
     """Yield the faults of one error of the validator."""
     kind, table = error.kind.name, _header(located, path)
     if kind == "additionalProperties":
@@ -117,7 +122,9 @@ def _in_words(located: Located, struct: type[msgspec.Struct], path: Path, error:
             yield unknown_key(located.at((*path, key)), key, known, table)
     elif kind == "required":
         name, table_value = error.kind.property, located.get(path)
-        if any(nearest(key, [name]) for key in table_value if key not in _known_keys(struct, error)):
+        if any(
+            nearest(key, [name]) for key in table_value if key not in _known_keys(struct, error)
+        ):
             return  # the misspelt key is told already
         inside = f" in {table}" if table else ""
         fix = f"add {name} = ... to " + (table or "the top of the file")
@@ -125,7 +132,9 @@ def _in_words(located: Located, struct: type[msgspec.Struct], path: Path, error:
     else:
         value = located.get(path)
         wanted = _wants(kind, error.kind)
-        yield Fault(located.at(path), written(path, value), wanted, _order(path, kind, error, value))
+        yield Fault(
+            located.at(path), written(path, value), wanted, _order(path, kind, error, value)
+        )
 
 
 def _wants(kind: str, error: Any) -> str:
@@ -149,6 +158,10 @@ def _order(path: Path, kind: str, error: Any, value: Any) -> str:
         types = error.kind.types
         if "string" in types and not isinstance(value, dict | list):
             return f"put it in quotes: {'' if place else key + ' = '}{toml(str(value))}"
+        if types[0] in ("integer", "number") and isinstance(value, str):
+            plain = value.replace("_", "").replace(" ", "")
+            if re.fullmatch(r"[0-9]+", plain):
+                return f"write {key} = {plain}"
         if "array" in types and not isinstance(value, dict):
             return f"put it in brackets: {key} = [{toml(value)}]"
         if "boolean" in types and str(value).lower() in ("true", "false"):

@@ -102,7 +102,7 @@ def _look_at_file(file: RawFile) -> Looked:
         reading.delimiter,
         records=0,
         rejected=0,
-        text_field=text,
+        text_field="" if reading.reason else text,
         first="",
         lines=0,
         why=reading.why,

@@ -9,9 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from imprint.errors import Fault, ProjectError
+from imprint.errors import Fault, ProjectError, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Path = tuple[str | int, ...]
 """The keys and list positions that lead to a value: `("read", "rule", 0, "files")`."""
@@ -87,27 +90,27 @@ def read_toml(text: str, place: str) -> Located:
         document = toml_rs.load_with_metadata(text, toml_version="1.0.0")
     except toml_rs.TOMLDecodeError as error:
         said = str(error).rstrip().rpartition("\n")[2]
-        line = text.split("\n")[error.lineno - 1 : error.lineno]
+        line = text.split("\n")[error.lineno - 1].strip()
         raise ProjectError(
             Fault(
                 f"{place}:{error.lineno}",
-                f"{said} at column {error.colno} of {(line or [''])[0].strip()!r:.60}",
+                f"{said} at column {error.colno} of {seen(line)}",
                 "TOML",
                 "mend that line",
             )
         ) from error
     located = Located(place, document.value, {}, {})
     _walk_toml(document.value, document.meta["nodes"], (), located)
-    _find_headers(text, located)
+    _find_headers(text, located, list(_spans(document.meta["nodes"])))
     ordered = dict(sorted(located.lines.items(), key=lambda item: item[1]))
     return dataclasses.replace(located, lines=ordered)
 
 
 def _walk_toml(value: Any, node: Any, path: Path, located: Located) -> None:
     """Take over the lines that the parser gives for a value and all below it."""
-    if isinstance(node, dict) and isinstance(node.get("value_raw"), str):
-        line = node.get("key_line", node["value_line"])
-        located.lines[path] = line if isinstance(line, int) else line[0]
+    line = _line_of(node)
+    if line:
+        located.lines[path] = line
         if isinstance(value, int | float) and not isinstance(value, bool):
             located.raw[path] = node["value_raw"]
         node = node["value"]
@@ -119,16 +122,45 @@ def _walk_toml(value: Any, node: Any, path: Path, located: Located) -> None:
             _walk_toml(below, node[index], (*path, index), located)
 
 
-def _find_headers(text: str, located: Located) -> None:
+def _line_of(node: Any) -> int:
+    """Return the line of what the parser says of a key or an element; 0 where it is a table's.
+
+    What it says of a table is a dict of what it says of its keys: they can have any name.
+    """
+    for name in ("key_line", "value_line"):
+        line = node.get(name)
+        if isinstance(line, int):
+            return line
+        if isinstance(line, tuple):
+            return int(line[0])
+    return 0
+
+
+def _spans(node: Any) -> Iterator[tuple[int, int]]:
+    """Yield the first and last line of every value that has several."""
+    if isinstance(node, dict):
+        if isinstance(node.get("value_line"), tuple):
+            yield node["value_line"]
+        for below in node.values():
+            yield from _spans(below)
+    elif isinstance(node, list):
+        for below in node:
+            yield from _spans(below)
+
+
+def _find_headers(text: str, located: Located, inside: list[tuple[int, int]]) -> None:
     """Add the lines of `[table]` headers, for which the parser gives none.
 
-    A line inside a string of several lines can look like a header. It is harmless: a path that does
-    not lead to a table, or that has a line already, is passed over.
+    Only lines that do not belong to a value are looked at: a string of several lines can hold what
+    looks like a header.
     """
     import toml_rs
 
     arrays: dict[Path, int] = {}
     for match in HEADER.finditer(text):
+        number = text.count("\n", 0, match.start("keys")) + 1
+        if any(first < number <= last for first, last in inside):
+            continue
         header = f"[{match['keys']}]"
         try:
             keys: Any = toml_rs.loads(header, toml_version="1.0.0")
@@ -145,7 +177,7 @@ def _find_headers(text: str, located: Located) -> None:
             arrays[path] = arrays.get(path, -1) + 1
             path = (*path, arrays[path])
         if isinstance(located.get(path), dict):
-            located.lines.setdefault(path, text.count("\n", 0, match.start("keys")) + 1)
+            located.lines.setdefault(path, number)
 
 
 def read_json(text: str, place: str) -> Located:
@@ -161,8 +193,9 @@ def read_json(text: str, place: str) -> Located:
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        seen, line = f"{error.msg} at column {error.colno}", error.lineno
-        raise ProjectError(Fault(f"{place}:{line}", seen, "JSON", "mend that line")) from error
+        said = f"{error.msg} at column {error.colno}"
+        fault = Fault(f"{place}:{error.lineno}", said, "JSON", "mend that line")
+        raise ProjectError(fault) from error
     except (ValueError, RecursionError) as error:
         raise ProjectError(Fault(place, str(error), "JSON", "mend it")) from error
     located = Located(place, value, {}, {})
@@ -182,22 +215,22 @@ def _walk_json(text: str, located: Located, faults: list[Fault]) -> None:
     path: list[str | int] = []
     line, at, fresh = 1, 0, False
     for match in JSON_TOKEN.finditer(text):
-        token = match[0]
+        part = match[0]
         line += text.count("\n", at, match.start())
         at = match.start()
-        if token in "]}" and token:
+        if part in ("]", "}"):
             path.pop()
             fresh = False
             continue
-        if token == ",":
+        if part == ",":
             fresh = True
             if isinstance(path[-1], int):
                 path[-1] += 1
             continue
-        if token == ":":
+        if part == ":":
             continue
         if fresh and path and isinstance(path[-1], str):
-            path[-1] = json.loads(token)
+            path[-1] = json.loads(part)
             fresh = False
             if tuple(path) in located.lines:
                 faults.append(
@@ -213,9 +246,9 @@ def _walk_json(text: str, located: Located, faults: list[Fault]) -> None:
         if path and isinstance(path[-1], int):
             located.lines.setdefault(tuple(path), line)
             fresh = False
-        if token == "{":
+        if part == "{":
             path.append("")
             fresh = True
-        elif token == "[":
+        elif part == "[":
             path.append(0)
             fresh = True

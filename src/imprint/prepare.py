@@ -335,10 +335,15 @@ def _hash64(column: pa.Array) -> pa.Array:
 def _ledger(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return what the ledger says of rejected records."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    columns = ("id", "raw_file", "raw_index", "_reason", "_detail")
-    names = [name.removeprefix("_") for name in columns]
-    return pa.record_batch([batch[name] for name in columns], names=names)
+    line = pc.fill_null(
+        pc.binary_join_element_wise("line ", batch["_line"].cast(pa.string()), ": ", ""), ""
+    )
+    columns = {name: batch[name] for name in ("id", "raw_file", "raw_index")}
+    columns["reason"] = batch["_reason"]
+    columns["detail"] = pc.binary_join_element_wise(line, batch["_detail"], "")
+    return pa.record_batch(columns)
 
 
 def _digest_files(part: Part, folder: Path) -> str:

@@ -13,6 +13,7 @@ from imprint import releases, swap
 from imprint.engine import Here, cores, engine
 from imprint.errors import Fault, ImprintError, MachineError, RefusedError
 from imprint.inputs import (
+    SMALL,
     FileRead,
     RawInput,
     files_read,
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
     from imprint.engine import Engine
 
 Result = TypeVar("Result")
-
-SMALL = 4_000_000
-"""Bytes of raw files below which starting processes costs more than it saves. Measured: a process
-takes 0.6 s to start and import, in which one core presses some 10 MB."""
 
 class Progress(Protocol):
     """What is told how far a build is."""

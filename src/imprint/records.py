@@ -1,7 +1,7 @@
 """What a record is: imprint's own columns, the codes of the ledger, and schema/record.json.
 
-record.json is the one truth: the Arrow schema, the Hugging Face features and the check come from it.
-A listed subset of JSON Schema is taken; everything else is a fault, never passed over.
+schema/record.json is the one truth: the Arrow schema, the Hugging Face features and the check come
+from it. A listed subset of JSON Schema is taken; everything else is a fault, never passed over.
 """
 
 from __future__ import annotations
@@ -10,9 +10,20 @@ import dataclasses
 import difflib
 import functools
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
+from imprint.columns import (
+    CORRECTION,
+    DIALECT,
+    LATER,
+    OWN,
+    REASONS,
+    RESERVED,
+    default_record_schema,
+    feature_in_words,
+    own_feature,
+    own_property,
+)
 from imprint.errors import Fault, ProjectError, seen
 from imprint.places import read_json
 
@@ -23,44 +34,17 @@ if TYPE_CHECKING:
 
     from imprint.places import Located, Path
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-REASONS = {
-    "empty": "the file or the record holds no text",
-    "encoding": "the file's encoding is neither declared nor known for certain",
-    "format": "no reader knows the file's suffix, or what it is",
-    "unreadable": "the file cannot be decompressed, or breaks off",
-    "parse": "the line or row is no record of the file's format",
-    "text": "the text field is missing, or is no string",
-    "too-long": "the record or the file is past one of the limits",
-    "schema": "the record is not what schema/record.json says",
-    "language": "the record is in a language that is not declared",
-    "source": "the record has no source, and one is required",
-    "held-back": "the record would tie groups of different splits together",
-    "removed": "the record was taken down",
-}
-"""Why a record or a file is rejected: code -> sentence. Source: contract, section 3."""
-
-CORRECTION = {"wrong": "string", "right": "string", "count": "int32"}
-
-OWN = {
-    "id": "string",
-    "text": "string",
-    "language": "string",
-    "language_score": "float32",
-    "source": "string",
-    "corrections": "corrections",
-    "raw_file": "string",
-    "raw_index": "int64",
-    "raw_sha256": "string",
-}
-"""The columns that every record has, with their types. Source: contract, section 2."""
-
-LATER = ("sources", "source_evidence", "languages_found", "encoding")
-"""The optional columns of the contract, which are not there yet."""
-
-RESERVED = frozenset({*OWN, *LATER})
-"""Names that no field of the curator's can have, in any case."""
+__all__ = [
+    "OWN",
+    "REASONS",
+    "RESERVED",
+    "RecordSchema",
+    "arrow_type",
+    "default_record_schema",
+    "is_nullable",
+    "json_type",
+    "parse_record_schema",
+]
 
 TYPES = {"string": "string", "integer": "int64", "number": "float64", "boolean": "bool"}
 """JSON type -> Arrow type, unless x-arrow says otherwise."""
@@ -246,9 +230,8 @@ def _document_faults(located: Located) -> Iterator[Fault]:
             yield from _own_faults(where(path), name, schema)
     for name in OWN:
         if name not in document["properties"]:
-            yield Fault(
-                where(("properties",)), f'no "{name}"', "every column of imprint's own", "name it"
-            )
+            fix = f'add "{name}": {own_property(name)}'
+            yield Fault(where(("properties",)), f'no column "{name}"', "it: it is imprint's", fix)
 
 
 def _name_fault(place: str, name: str) -> Fault | None:
@@ -268,35 +251,14 @@ def _name_fault(place: str, name: str) -> Fault | None:
 
 def _own_faults(place: str, name: str, schema: dict[str, Any]) -> Iterator[Fault]:
     """Yield the fault of a column of imprint's own that has another type."""
-    wanted: Any = _features_of(OWN[name])
+    wanted: Any = own_feature(OWN[name])
     if _feature(schema) != wanted:
         yield Fault(
             place,
-            f'"{name}" of type {_as_words(_feature(schema))}',
-            f"{_as_words(wanted)}, as imprint makes it",
-            f'write "{name}": {_default_text(name)}',
+            f'"{name}" of type {feature_in_words(_feature(schema))}',
+            f"{feature_in_words(wanted)}, as imprint makes it",
+            f'write "{name}": {own_property(name)}',
         )
-
-
-def _features_of(kind: str) -> Any:
-    """Return the feature of one of imprint's own columns."""
-    if kind != "corrections":
-        return {"dtype": kind, "_type": "Value"}
-    inside = {name: {"dtype": each, "_type": "Value"} for name, each in CORRECTION.items()}
-    return {"feature": inside, "_type": "List"}
-
-
-def _as_words(feature: Any) -> str:
-    """Return a feature as people write Arrow types.
-
-    >>> _as_words({"feature": {"a": {"dtype": "string", "_type": "Value"}}, "_type": "List"})
-    'list<struct<a: string>>'
-    """
-    if "feature" in feature and feature.get("_type") == "List":
-        return f"list<{_as_words(feature['feature'])}>"
-    if feature.get("_type") == "Value":
-        return str(feature["dtype"])
-    return f"struct<{', '.join(f'{name}: {_as_words(each)}' for name, each in feature.items())}>"
 
 
 def _required_faults(located: Located, path: Path) -> Iterator[Fault]:
@@ -353,7 +315,10 @@ def _property_faults(located: Located, path: Path, schema: Any) -> Iterator[Faul
             return
         yield from _required_faults(located, path)
         for name, each in schema["properties"].items():
-            yield from _property_faults(located, (*path, "properties", name), each)
+            at = (*path, "properties", name)
+            if not name or name.startswith("_"):
+                yield Fault(where(at), f"the field {seen(name)}", "no _ in front", "rename it")
+            yield from _property_faults(located, at, each)
 
 
 def _declared_type(declared: Any) -> str | None:
@@ -391,6 +356,8 @@ def _pattern_wants(pattern: Any) -> str:
 
     if not isinstance(pattern, str):
         return "a regular expression"
+    if "[:" in pattern:
+        return "a regular expression without [:names:], which JSON Schema does not know"
     try:
         jsonschema_rs.Draft202012Validator(
             {"pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions()
@@ -406,8 +373,12 @@ def _fits(value: Any, kind: str, *, nullable: bool) -> bool:
         return nullable
     if isinstance(value, bool):
         return kind == "boolean"
-    kinds = {"string": str, "integer": int, "number": (int, float)}
-    return kind in kinds and isinstance(value, kinds[kind])
+    if kind == "string":
+        return isinstance(value, str)
+    whole = isinstance(value, int)
+    return (kind == "integer" and whole) or (
+        kind == "number" and (whole or isinstance(value, float))
+    )
 
 
 def _unknown_keyword(place: str, key: str, allowed: frozenset[str], kind: str = "") -> Fault:
@@ -423,59 +394,3 @@ def _nearest(name: str, known: Any) -> str:
     """Return the nearest known name, or all where none is near."""
     near = difflib.get_close_matches(name, list(known), 1)
     return f'"{near[0]}"' if near else "one of " + ", ".join(known)
-
-
-DEFAULTS: dict[str, tuple[str, str]] = {
-    "id": ('"type": "string"', "Names the record: kept by renames, insertions elsewhere and errata."),
-    "text": ('"type": "string", "minLength": 1', "Normalised, corrected, attribution taken out."),
-    "language": ('"type": "string"', "BCP 47 code of what was detected; und where it is uncertain."),
-    "language_score": (
-        '"type": "number", "minimum": 0, "maximum": 1, "x-arrow": "float32"',
-        "How certain the language is, rounded to 1/1000.",
-    ),
-    "source": ('"type": ["string", "null"]', "The publisher, by its canonical name."),
-    "corrections": (
-        '"type": "array", "items": {"type": "object", "properties": {"wrong": {"type": "string"}, '
-        '"right": {"type": "string"}, "count": {"type": "integer", "x-arrow": "int32"}}, '
-        '"required": ["wrong", "right", "count"]}',
-        "The declared errata that changed this record.",
-    ),
-    "raw_file": ('"type": "string"', "Where the record was read: a path under raw/."),
-    "raw_index": ('"type": "integer", "minimum": 0', "Its 0-based position in that file."),
-    "raw_sha256": (
-        '"type": "string", "pattern": "^[0-9a-f]{64}$"',
-        "SHA-256 of the text as it was read, nothing changed.",
-    ),
-}
-"""Imprint's own columns as record.json declares them: (keywords, description)."""
-
-
-def _default_text(name: str) -> str:
-    """Return the property of one of imprint's own columns, on one line."""
-    return f"{{{DEFAULTS[name][0]}}}"
-
-
-def default_record_schema(title: str = "") -> str:
-    """Return the text of a record.json with imprint's own columns and no other.
-
-    >>> parse_record_schema(default_record_schema(), "record.json").names == list(OWN)
-    True
-
-    Args:
-        title: of the schema; left out where it is empty.
-    """
-    properties = {
-        name: {"description": description, **json.loads(f"{{{keywords}}}")}
-        for name, (keywords, description) in DEFAULTS.items()
-    }
-    head = {"$schema": DIALECT, **({"title": title} if title else {}), "type": "object"}
-    required = [name for name in OWN if name != "source"]
-    document = {**head, "properties": properties, "required": required}
-    text = json.dumps(document, ensure_ascii=False, indent=2)
-    short = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda m: f"[{_one_line(m[1])}]", text)
-    return short + "\n"
-
-
-def _one_line(inside: str) -> str:
-    """Return the elements of a list on one line."""
-    return re.sub(r",\s+", ", ", inside)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,20 +20,23 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Lines of a table before the rest is only counted. Chosen: one screen."""
 
-WIDTH = 48
-"""Characters of one cell before it is cut."""
+WIDEST = 64
+"""Characters of one cell before it is cut. Chosen: a path and a sentence fit a terminal's line."""
+
+WHOLE = 10_000
+"""Characters of a cell that is not meant to be cut."""
 
 ONLY_EXACT = "only exact duplicates were looked for; near-duplicates are not there yet"
 
 
-def table(rows: Iterable[Sequence[object]], indent: str = "  ") -> str:
+def table(rows: Iterable[Sequence[object]], indent: str = "  ", widest: int = WIDEST) -> str:
     r"""Return rows as lines whose columns line up, wide characters counted as two.
 
     >>> print(table([["a", 1], ["中文", 22]], indent=""))
     a     1
     中文  22
     """
-    cells = [[_cut(escape(str(cell))) for cell in row] for row in rows]
+    cells = [[_cut(escape(str(cell)), widest) for cell in row] for row in rows]
     shown = cells[:SHOWN]
     widths = [max(map(_width, column)) for column in zip(*shown, strict=True)]
     lines = [
@@ -69,7 +71,7 @@ def build(built: Build) -> str:
     return "\n".join(
         [
             f"{manifest.name} {manifest.version}: {_ledger(records)}",
-            table(facts),
+            table(facts, widest=WHOLE),
             "read as",
             files(built.files),
             f'next: "imprint show {_here(built.folder)}" for a first look, "imprint verify{where}", '
@@ -116,7 +118,7 @@ def check(checked: Checked) -> str:
     facts = [("left out", _pairs(checked.reasons) or "nothing"), ("duplicates", ONLY_EXACT)]
     verdict = "not ready to release" if checked.problems else "ready to release"
     return "\n".join(
-        [f"{verdict}: {_ledger(checked.records)}", table(facts), "read as", files(checked.files)]
+        [f"{verdict}: {_ledger(checked.records)}", table(facts, widest=WHOLE), "read as", files(checked.files)]
     )
 
 
@@ -164,7 +166,7 @@ def push(pushed: Push) -> str:
         for file in getattr(pushed, verb)
     ]
     sent = sum(file.bytes for file in (*pushed.added, *pushed.changed))
-    lines = [head, *([table(rows)] if rows else [])]
+    lines = [head, *([table(rows, widest=WHOLE)] if rows else [])]
     lines.append(f"  {_count(len(pushed.unchanged), 'file')} unchanged, {sent:,} bytes to send")
     if not pushed.dry_run:
         lines += [
@@ -245,10 +247,9 @@ def _here(path: Path) -> str:
     return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(path)
 
 
-def _cut(cell: str) -> str:
-    """Return a cell in one line, cut where it is long."""
-    cell = re.sub(r"\s+", " ", cell)
-    return cell if len(cell) <= WIDTH * 2 else cell[: WIDTH * 2 - 3] + "..."
+def _cut(cell: str, widest: int) -> str:
+    """Return a cell, cut where it is long."""
+    return cell if len(cell) <= widest else cell[: widest - 3] + "..."
 
 
 def _width(cell: str) -> int:

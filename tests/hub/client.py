@@ -15,6 +15,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 SECONDS = 120
@@ -29,6 +30,8 @@ class Client:
     home: Path
     token: str = ""
     xet: bool = False
+    more: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Further variables of the environment; one that is "" is not set at all."""
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment of the process: nothing of the person's own Hub settings."""
@@ -42,7 +45,9 @@ class Client:
             "HOME": str(self.home),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        return {**kept, **given} | ({"HF_TOKEN": self.token} if self.token else {})
+        token = {"HF_TOKEN": self.token} if self.token else {}
+        all_of_it = {**kept, **given, **token, **self.more}
+        return {name: text for name, text in all_of_it.items() if text}
 
     def process(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a script and return what it printed and how it ended."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imprint.errors import DatasetError, Fault, RefusedError
+from imprint.manifest import BEGIN, CARD, END, FRONT, NAME, File, front_and_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,25 +19,8 @@ if TYPE_CHECKING:
     from imprint.hub.remote import RemoteFile
     from imprint.manifest import Manifest
 
-MANIFEST = "imprint.json"
-CARD = "README.md"
-
-BEGIN, END = b"<!-- imprint:begin -->", b"<!-- imprint:end -->"
-"""What our part of the card lies between. Source: the contract, section 4."""
-
-FRONT = re.compile(rb"\A---\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-"""The front matter of a card. Source: the Hub's dataset cards."""
-
 WILD = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 """What the wild cards of `data_files` stand for. Source: the documentation of datasets."""
-
-
-class Listed(msgspec.Struct, frozen=True):
-    """One file as a manifest lists it."""
-
-    path: str
-    bytes: int
-    sha256: str
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -45,7 +29,7 @@ class Listing(msgspec.Struct, frozen=True):
     name: str
     version: str
     digest: str
-    files: tuple[Listed, ...]
+    files: tuple[File, ...]
 
 
 def read_listing(content: bytes) -> Listing:
@@ -129,15 +113,17 @@ def our_files(folder: Path, manifest: Manifest | Listing) -> tuple[OurFile, ...]
         DatasetError: a file is missing, or is not what the manifest says; all are named.
     """
     files, faults = [], []
-    for path, digest in [(file.path, file.sha256) for file in manifest.files] + [(MANIFEST, "")]:
+    for path, digest in [(file.path, file.sha256) for file in manifest.files] + [(NAME, "")]:
         try:
             file, found = _ours(folder / path, path, digest)
+            if path == NAME:
+                found = "" if read_listing(file.content).digest == manifest.digest else "another"
         except OSError:
             faults.append(_fault(folder, path, "missing"))
             continue
+        except msgspec.DecodeError:
+            found = "damaged"
         files.append(file)
-        if path == MANIFEST:
-            found = "" if read_listing(file.content).digest == manifest.digest else "another"
         if found != digest:
             faults.append(_fault(folder, path, "altered"))
     if faults:
@@ -160,7 +146,7 @@ def _fault(folder: Path, path: str, told: str) -> Fault:
 
 
 def plan(
-    head: str, ours: Sequence[OurFile], there: Mapping[str, RemoteFile], before: Sequence[Listed]
+    head: str, ours: Sequence[OurFile], there: Mapping[str, RemoteFile], before: Sequence[File]
 ) -> Plan:
     """Compare our files with those of a head.
 
@@ -187,7 +173,7 @@ def refuse_foreign(
     name: str,
     ours: Sequence[OurFile],
     there: Mapping[str, RemoteFile],
-    before: Sequence[Listed],
+    before: Sequence[File],
 ) -> None:
     """Refuse files of others that stand in our way, or that readers would take for data.
 
@@ -216,7 +202,7 @@ def refuse_foreign(
         raise RefusedError(faults)
 
 
-def _made(there: Mapping[str, RemoteFile], listed: Listed) -> bool:
+def _made(there: Mapping[str, RemoteFile], listed: File) -> bool:
     """Tell whether a file is still the one that an earlier push made."""
     file = there.get(listed.path)
     if file is None or file.bytes != listed.bytes:
@@ -233,7 +219,7 @@ def data_globs(card: bytes) -> Iterator[str]:
     import yaml
 
     front = FRONT.match(card)
-    facts = yaml.safe_load(front[1]) if front else None
+    facts = yaml.safe_load(front[0].strip().removesuffix(b"---")) if front else None
     for config in (facts or {}).get("configs", []):
         for entry in config.get("data_files", []):
             paths = entry["path"]
@@ -243,13 +229,6 @@ def data_globs(card: bytes) -> Iterator[str]:
 def _pattern(glob: str) -> re.Pattern[str]:
     parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
     return re.compile("".join(WILD.get(part, re.escape(part)) for part in parts))
-
-
-def front_and_block(card: bytes) -> bytes:
-    """Return the part of a card that is ours: the front matter, and what the markers hold."""
-    front = FRONT.match(card)
-    first, last = _block(card)
-    return (front[0] if front else b"") + card[first:last]
 
 
 def merge_card(ours: bytes, theirs: bytes) -> bytes:
@@ -282,6 +261,5 @@ def _parted(card: bytes) -> tuple[bytes, bytes]:
 
 def _block(text: bytes) -> tuple[int, int]:
     """Return where our part begins and ends, markers included; (0, 0) without it."""
-    begin = text.find(BEGIN)
-    end = text.find(END, begin)
+    begin, end = text.find(BEGIN), text.find(END)
     return (begin, end + len(END)) if 0 <= begin < end else (0, 0)

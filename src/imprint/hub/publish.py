@@ -21,9 +21,6 @@ import msgspec
 from imprint.errors import DatasetError, Fault, HubError, RefusedError
 from imprint.hub import remote as hubs
 from imprint.hub.plan import (
-    CARD,
-    MANIFEST,
-    Listed,
     Listing,
     OurFile,
     Plan,
@@ -34,6 +31,7 @@ from imprint.hub.plan import (
     read_listing,
     refuse_foreign,
 )
+from imprint.manifest import CARD, NAME, File
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -199,13 +197,13 @@ class _Publisher:
         refuse_foreign(self.remote.name, ours, there, before)
         return plan(base, ours, there, before)
 
-    def _before(self, base: str, there: Mapping[str, RemoteFile]) -> tuple[Listed, ...]:
+    def _before(self, base: str, there: Mapping[str, RemoteFile]) -> tuple[File, ...]:
         """Return the files that an earlier push made, by its manifest."""
-        if MANIFEST not in there:
+        if NAME not in there:
             return ()
-        place = f"{self.remote.name}/{MANIFEST}"
+        place = f"{self.remote.name}/{NAME}"
         try:
-            earlier = read_listing(self.remote.read(MANIFEST, base))
+            earlier = read_listing(self.remote.read(NAME, base))
         except msgspec.DecodeError as error:
             fix = f"delete or rename it there, then {AGAIN}"
             _refuse(place, str(error), "a manifest of imprint", fix)
@@ -214,8 +212,8 @@ class _Publisher:
             fix = 'raise `version` in schema/dataset.toml, then run "imprint build" again'
             _refuse(place, told, "a version of its own for what changed", fix)
         # The manifest does not list itself, and is as much ours as what it lists.
-        itself = there[MANIFEST]
-        return (*earlier.files, Listed(MANIFEST, itself.bytes, itself.sha256))
+        itself = there[NAME]
+        return (*earlier.files, File(NAME, itself.bytes, itself.sha256))
 
     def _is_tagged(self, first: Plan) -> bool:
         """Tell whether the tag stands where it should; refuse one that stands elsewhere."""

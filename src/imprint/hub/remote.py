@@ -53,7 +53,7 @@ SILENT = 50
 """The level of logging that lets nothing of the client's through. Source: logging.CRITICAL."""
 
 TOLD = 200
-"""How many characters of what the Hub said are passed on. Chosen: two lines."""
+"""How much of what the Hub said is passed on, in characters. Chosen: two lines."""
 
 TOKENS = "https://huggingface.co/settings/tokens"
 
@@ -137,12 +137,10 @@ class Remote:
         from huggingface_hub import RepoFile
 
         def look() -> dict[str, RemoteFile]:
-            listed = self.api.list_repo_tree(
-                self.name, recursive=True, revision=commit, repo_type="dataset"
-            )
+            settings: Any = {"recursive": True, "revision": commit, "repo_type": "dataset"}
             return {
                 file.path: RemoteFile(file.size, file.blob_id, file.lfs.sha256 if file.lfs else "")
-                for file in listed
+                for file in self.api.list_repo_tree(self.name, **settings)
                 if isinstance(file, RepoFile)
             }
 
@@ -193,22 +191,18 @@ class Remote:
         """Make one commit, once.
 
         Returns:
-            The commit; or that another one was before it, or that it is not known whether it landed.
+            The commit; or why it has to be looked for, or tried on another head.
 
         Raises:
             HubError: the Hub does not take it.
         """
         with self._patience():
+            settings: Any = {"repo_type": "dataset", "revision": revision, "create_pr": pr}
             try:
-                return self.api.create_commit(
-                    self.name,
-                    operations,
-                    commit_message=title,
-                    repo_type="dataset",
-                    revision=revision,
-                    parent_commit=parent,
-                    create_pr=pr,
+                made: huggingface_hub.CommitInfo = self.api.create_commit(
+                    self.name, operations, commit_message=title, parent_commit=parent, **settings
                 )
+                return made  # noqa: TRY300 (all that can fail is the line above)
             except _failures() as error:
                 status = _status(error)
                 raced = status in RACED
@@ -292,8 +286,7 @@ class Remote:
         session.timeout = httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
         logging.set_verbosity(SILENT)
         try:
-            with warnings.catch_warnings(), _no_bars():
-                warnings.simplefilter("ignore")
+            with warnings.catch_warnings(action="ignore"), _no_bars():
                 yield
         finally:
             session.timeout = before

@@ -8,9 +8,10 @@ from pathlib import Path
 import msgspec
 
 from imprint.errors import DatasetError, Fault
-from imprint.hub.plan import MANIFEST, read_listing
+from imprint.hub.plan import read_listing
 from imprint.hub.publish import check_name
 from imprint.hub.remote import Remote
+from imprint.manifest import NAME
 
 
 def fetch(repository: str, revision: str | None = None) -> Path:
@@ -36,15 +37,13 @@ def fetch(repository: str, revision: str | None = None) -> Path:
     def manifest() -> Path | None:
         try:
             return Path(
-                remote.api.hf_hub_download(
-                    repository, MANIFEST, repo_type="dataset", revision=revision
-                )
+                remote.api.hf_hub_download(repository, NAME, repo_type="dataset", revision=revision)
             )
         except RemoteEntryNotFoundError:
             return None
 
     found = remote.call(manifest)
-    place = f"{repository}/{MANIFEST}"
+    place = f"{repository}/{NAME}"
     fix = f'load it with datasets.load_dataset("{repository}") if you trust it'
     if found is None:
         raise DatasetError(Fault(place, "not there", "a dataset that imprint published", fix))
@@ -54,7 +53,7 @@ def fetch(repository: str, revision: str | None = None) -> Path:
         raise DatasetError(Fault(place, str(error), "a manifest of imprint", fix)) from error
     # The folder's name is the commit: a branch that moves in between changes nothing.
     commit = found.parent.name
-    paths = [glob.escape(path) for path in (MANIFEST, *(file.path for file in listed.files))]
+    paths = [glob.escape(path) for path in (NAME, *(file.path for file in listed.files))]
     return remote.call(
         lambda: Path(
             snapshot_download(

@@ -97,26 +97,36 @@ def _suspects(text: pl.Series) -> pl.Series:
 
 def _rewrite(text: pl.Series) -> pl.Series:
     """Apply every step once to each text."""
-    import polars as pl
-    import pyarrow.compute as pc
-
     text = _repair(text.str.replace_all(r"\r\n?", "\n"))
     text = text.str.replace_all(REMOVED, "").str.replace_all(f"{BLANK}+", " ")
     text = text.str.replace_all(r"(?m)^ | $", "").str.replace_all(r"\n{3,}", "\n\n")
-    text = text.str.strip_chars("\n")
-    return pl.Series(pl.from_arrow(pc.utf8_normalize(text.to_arrow(), form="NFC")))
+    return _compose(text.str.strip_chars("\n"))
 
 
 def _repair(text: pl.Series) -> pl.Series:
     """Repair mojibake in the lines that have it."""
     import ftfy
+    import polars as pl
 
     rows = text.str.contains(_mojibake()).fill_null(value=False).arg_true()
     if rows.is_empty():
         return text
-    whole = text.gather(rows).to_list()
-    repaired = ["\n".join(map(ftfy.fix_encoding, each.split("\n"))) for each in whole]
-    return text.scatter(rows, repaired)
+    lines = pl.DataFrame({"row": rows, "line": text.gather(rows).str.split("\n")}).explode("line")
+    bad = lines["line"].str.contains(_mojibake()).arg_true()
+    repaired = [ftfy.fix_encoding(line) for line in lines["line"].gather(bad)]
+    lines = lines.with_columns(lines["line"].scatter(bad, repaired))
+    whole = lines.group_by("row", maintain_order=True).agg(pl.col("line").str.join("\n"))
+    return text.scatter(whole["row"], whole["line"])
+
+
+def _compose(text: pl.Series) -> pl.Series:
+    """Compose what is not in NFC."""
+    import polars as pl
+    import pyarrow.compute as pc
+
+    rows = text.str.contains(NOT_COMPOSED).fill_null(value=False).arg_true()
+    composed = pc.utf8_normalize(text.gather(rows).to_arrow(), form="NFC")
+    return text.scatter(rows, pl.Series(pl.from_arrow(composed)))
 
 
 @functools.cache

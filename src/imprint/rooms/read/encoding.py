@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    import pyarrow as pa
+
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark is the beginning of this one
@@ -150,17 +152,20 @@ def first_characters(stream: Iterable[bytes]) -> str:
     return ""
 
 
-def is_utf8(data: bytes) -> bool:
-    """Say whether the bytes are UTF-8 (no surrogates, no overlong forms)."""
+def utf8_array(data: bytes) -> pa.Array | None:
+    """Return the bytes as an array of one string, without copying; None where they are not UTF-8.
+
+    Surrogates and overlong forms are not UTF-8.
+    """
     import pyarrow as pa
 
-    if data.isascii():
-        return True
+    ends = pa.array([0, len(data)], pa.int64()).buffers()[1]
+    array = pa.Array.from_buffers(pa.large_string(), 1, [None, ends, pa.py_buffer(data)])
     try:
-        pa.array([data], pa.large_binary()).cast(pa.large_string())
+        array.validate(full=True)
     except pa.ArrowInvalid:
-        return False
-    return True
+        return None
+    return array
 
 
 def _find_unmarked(path: Path, raw_file: str, compression: str, *, by_line: bool) -> Code:
@@ -174,8 +179,8 @@ def _find_unmarked(path: Path, raw_file: str, compression: str, *, by_line: bool
             if is_binary(block):
                 return _detect(path, raw_file, compression, block[:SAMPLE_BYTES])
             sample = block[:1]
-        if is_utf8(block):
-            good += 0 if block.isascii() else 1
+        if utf8_array(block) is not None:
+            good += not block.isascii()
             continue
         if whole:
             sample, whole = _around_fault(block), False
@@ -218,7 +223,7 @@ def _around_fault(block: bytes) -> bytes:
 def _count_lines(block: bytes) -> tuple[int, int]:
     """Count the lines with bytes beyond ASCII: (in UTF-8, not in UTF-8)."""
     beyond = [line for line in block.split(b"\n") if not line.isascii()]
-    good = sum(map(is_utf8, beyond))
+    good = sum(utf8_array(line) is not None for line in beyond)
     return good, len(beyond) - good
 
 

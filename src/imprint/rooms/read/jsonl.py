@@ -18,6 +18,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from imprint.rooms.read.encoding import utf8_array
 from imprint.rooms.read.files import Unreadable
 from imprint.rooms.read.lines import line_blocks
 from imprint.rooms.read.rows import Found, Position, column_types, source_names, to_batch
@@ -148,7 +149,7 @@ class Parser:
 
     def fast(self, block: bytes, spans: Spans, line: int) -> Found | None:
         """Read a block with pyarrow; None where a line of it needs the slow twin."""
-        if not spans.plain or _has_constant(block) or _is_deep(block, spans):
+        if not spans.plain or not _is_strict(block) or _is_deep(block, spans):
             return None
         values = self._columns(block, whole_ids=self._whole_ids)
         if values is None and "id" in self.names:
@@ -169,9 +170,6 @@ class Parser:
         if whole_ids:
             fields[self.names["id"]] = pa.int64()
         try:
-            pa.array([block], pa.large_binary()).cast(
-                pa.large_string()
-            )  # pyarrow.json lets it pass
             table = pj.read_json(
                 pa.BufferReader(block),
                 read_options=pj.ReadOptions(use_threads=False, block_size=len(block) + 1),
@@ -182,7 +180,7 @@ class Parser:
             ).combine_chunks()
             columns = {c: table.column(self.names[c]) for c in self.types}
             return {c: _one(v.cast(self.types[c])) for c, v in columns.items()}
-        except (pa.ArrowInvalid, UnicodeDecodeError):
+        except pa.ArrowInvalid:
             return None
 
     def slow(self, block: bytes, spans: Spans, line: int) -> Found:
@@ -298,31 +296,27 @@ def _is_deep(block: bytes, spans: Spans) -> bool:
     """Say whether a line of a block may be nested deeper than `DEPTH`; never false where one is."""
     import numpy as np
 
-    if block.count(b"[") + block.count(b"{") <= DEPTH:
+    # Bit 5 is all that tells [ from {.
+    opening = (np.frombuffer(block, np.uint8) | 0x20) == ord("{")
+    if np.count_nonzero(opening) <= len(spans.starts) + DEPTH - 1:
         return False
-    data = np.frombuffer(block, np.uint8)
-    places = np.flatnonzero((data == ord("[")) | (data == ord("{")))
-    openings = np.diff(np.searchsorted(places, np.append(spans.starts, len(block))))
-    return bool(openings.max() > DEPTH)
+    places = np.flatnonzero(opening)
+    counts = np.diff(np.searchsorted(places, np.append(spans.starts, len(block))))
+    return bool(counts.max() > DEPTH)
 
 
-CONSTANT = re.compile(rb"(?:NaN|Inf(?:inity)?)[ \t\r\n]*[,\]}]")
+CONSTANT = r"(?:NaN|Inf(?:inity)?)[ \t\r]*[,\]}]"
 """What pyarrow takes for a value besides JSON. Source: rapidjson, kParseNanAndInfFlag."""
 
 
-def _has_constant(block: bytes) -> bool:
-    """Say whether NaN or Infinity may stand for a value; never false where one does."""
-    for word in (b"NaN", b"Inf"):
-        place = block.find(word)
-        while place >= 0:
-            if block[place - 1 : place] in CONSTANT_AFTER and CONSTANT.match(block, place):
-                return True
-            place = block.find(word, place + 3)
-    return False
+def _is_strict(block: bytes) -> bool:
+    """Say whether a block is UTF-8 without NaN or Infinity for a value; never true where not."""
+    import polars as pl
 
-
-CONSTANT_AFTER = frozenset(bytes([byte]) for byte in b":,[- \t\r\n")
-"""What may stand before a value."""
+    text = utf8_array(block)
+    if text is None:
+        return False
+    return not pl.Series(pl.from_arrow(text)).str.contains(CONSTANT)[0]
 
 
 def _middle(block: bytes) -> int:

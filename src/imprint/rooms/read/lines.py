@@ -34,11 +34,11 @@ def line_blocks(chunks: Iterable[bytes], cap: int, *, lone_cr: bool = False) -> 
     carry = b""
     chunks = iter(chunks)
     for chunk in chunks:
-        data = carry + chunk
-        cut = _last_end(data, lone_cr=lone_cr)
+        cut = _last_end(chunk, lone_cr=lone_cr)
         if cut:
-            yield Block(data[:cut])
-        carry = data[cut:]
+            yield Block(b"".join((carry, memoryview(chunk)[:cut])))
+            carry = b""
+        carry += chunk[cut:]
         if len(carry) > cap:
             digest, carry = _pass_by(carry, chunks, lone_cr=lone_cr)
             yield Block(b"", digest)

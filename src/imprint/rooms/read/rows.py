@@ -178,7 +178,7 @@ def _paragraphs(columns: dict[str, Any], *, named: bool, lines_count: bool) -> d
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    parts = _split(columns["text"])
+    parts = _split(columns.pop("text"))
     rows = parts["row"].to_arrow()
     result = {name: pc.take(column, rows) for name, column in columns.items()}
     lines = parts["text"].to_arrow().cast(pa.string())

@@ -33,14 +33,14 @@ def text_lengths(path: Path, reading: Reading) -> dict[str, float]:
         reading: what `look` found; its reason does not matter where it names columns.
 
     Returns:
-        {field: mean length in characters over the first records}, in the order of the file; empty for a .txt.
+        {field: mean length over the first records}, in the order of the file; empty for a .txt.
     """
     lengths: dict[str, list[int]] = {}
     records = 0
     for record in itertools.islice(_records(path, reading), SAMPLE_RECORDS):
         records += 1
         for field, value in record:
-            if isinstance(value, str):
+            if isinstance(value, str | bytes):
                 lengths.setdefault(field, []).append(len(value))
     return {field: sum(each) / records for field, each in lengths.items()}
 

@@ -1,0 +1,289 @@
+"""A project folder: what it declares, read once and held to every rule, all faults at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pathlib
+import shlex
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from imprint import rules
+from imprint.declare import declared, nearest, toml, written
+from imprint.errors import Fault, ImprintError, ProjectError, UsageError
+from imprint.places import decode, read_toml
+from imprint.records import RecordSchema, json_type, parse_record_schema
+from imprint.settings import (
+    Errata,
+    Erratum,
+    Publisher,
+    Publishers,
+    Read,
+    ReadOptions,
+    Settings,
+    SourceRule,
+    SourcesFile,
+    glob_matches,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from imprint.places import Located, Path
+
+__all__ = [
+    "Erratum",
+    "Project",
+    "Publisher",
+    "Publishers",
+    "Read",
+    "ReadOptions",
+    "Settings",
+    "SourceRule",
+    "glob_matches",
+]
+
+Declared = TypeVar("Declared", bound=msgspec.Struct)
+
+DATASET = "schema/dataset.toml"
+RECORD = "schema/record.json"
+ERRATA = "schema/errata.toml"
+SOURCES = "schema/sources.toml"
+CARD = "schema/card.md"
+RELEASES = "schema/releases.toml"
+
+LATER_KEYS: dict[Path, Any] = {
+    ("step",): [],
+    ("subsets", "by"): "",
+    ("dedup", "near"): 0,
+    ("dedup", "near_action"): None,
+    ("dedup", "max_group"): None,
+    ("splits", "similar"): None,
+    ("limits", "archive_ratio"): None,
+}
+"""Keys of the contract that are not there yet -> the one value that says what is done today."""
+
+LATER_FILES = ("schema/removals.toml", "schema/decisions.toml")
+"""Files of the contract that are not there yet."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Project:
+    """A project folder and everything that its schema/ declares."""
+
+    root: pathlib.Path
+    """The folder."""
+    settings: Settings
+    """schema/dataset.toml."""
+    errata: tuple[Erratum, ...]
+    """schema/errata.toml, in the order of the file."""
+    publishers: Publishers
+    """schema/sources.toml."""
+    record: RecordSchema
+    """schema/record.json."""
+    card: str
+    """schema/card.md; "" where there is none."""
+
+    @property
+    def raw(self) -> pathlib.Path:
+        """Return the folder of the raw text."""
+        return self.root / "raw"
+
+    @property
+    def schema(self) -> pathlib.Path:
+        """Return the folder of the declaration."""
+        return self.root / "schema"
+
+    @property
+    def build(self) -> pathlib.Path:
+        """Return the folder of everything that is made."""
+        return self.root / "build"
+
+    @property
+    def dataset(self) -> pathlib.Path:
+        """Return the folder of the finished dataset."""
+        return self.build / "dataset"
+
+    def declaration_digests(self) -> dict[str, str]:
+        """Return the SHA-256 of every file of schema/, by its path, as it is now.
+
+        Hidden files and the record of the releases are left out: they decide nothing of a build
+        that is not on record elsewhere.
+        """
+        return {
+            name: hashlib.sha256((self.root / name).read_bytes()).hexdigest()
+            for name in _schema_files(self.root)
+            if name != RELEASES and not name.startswith("schema/releases/")
+        }
+
+    @classmethod
+    def open(cls, path: str | pathlib.Path = ".") -> Project:
+        """Read the declaration of a project folder.
+
+        Args:
+            path: the folder that holds raw/ and schema/.
+
+        Raises:
+            UsageError: there is no such folder, or no raw/ in it.
+            ProjectError: schema/ is missing, or everything that is wrong in it.
+        """
+        root = pathlib.Path(path)
+        _refuse_no_project(root)
+        faults: list[Fault] = list(_file_faults(root))
+        dataset = _read(root, DATASET, faults)
+        errata = _read(root, ERRATA, faults)
+        sources = _read(root, SOURCES, faults)
+        record = _gather(faults, lambda: parse_record_schema(_text(root, RECORD), RECORD))
+        settings = _hold(dataset, Settings, faults)
+        corrections = _hold(errata, Errata, faults)
+        publishers = _hold(sources, SourcesFile, faults)
+        if dataset is not None:
+            faults += [*rules.share_faults(dataset), *rules.language_faults(dataset)]
+        if dataset is not None and record is not None:
+            properties = record.document["properties"].items()
+            single = {name: json_type(each) not in ("array", "object") for name, each in properties}
+            faults += rules.column_faults(dataset, single, record.extras)
+        if errata is not None:
+            faults += rules.expression_faults(errata)
+        if sources is not None:
+            faults += rules.publisher_faults(sources)
+        card = _gather(faults, lambda: _text(root, CARD) if (root / CARD).exists() else "")
+        if faults or not (settings and record and corrections and publishers and card is not None):
+            raise ProjectError(sorted(faults, key=_by_place))
+        return cls(
+            root=root,
+            settings=settings,
+            errata=corrections.erratum,
+            publishers=Publishers(
+                labels=publishers.labels, sources=publishers.source, rules=publishers.rule
+            ),
+            record=record,
+            card=card,
+        )
+
+
+def _refuse_no_project(root: pathlib.Path) -> None:
+    """Refuse a path that is no project folder, with the command that makes one."""
+    here = "" if str(root) == "." else f" {shlex.quote(str(root))}"
+    if not root.is_dir():
+        seen = "a file" if root.exists() else "no such folder"
+        raise UsageError(
+            Fault(
+                str(root), seen, "a project folder", "name the folder that holds raw/ and schema/"
+            )
+        )
+    if not (root / "raw").is_dir():
+        fix = f"put the raw text into {root / 'raw'}/, then run imprint init{here}"
+        raise UsageError(Fault(str(root), "no raw/", "a folder with the raw text", fix))
+    if not (root / DATASET).is_file():
+        seen = "no schema/dataset.toml" if (root / "schema").is_dir() else "no schema/"
+        fix = f"run imprint init{here}"
+        raise ProjectError(Fault(str(root), seen, "the declaration of the dataset", fix))
+
+
+def _schema_files(root: pathlib.Path) -> list[str]:
+    """Return the files under schema/ by their path in the project, sorted, without hidden ones."""
+    found = (each.relative_to(root) for each in (root / "schema").rglob("*") if each.is_file())
+    return sorted(
+        each.as_posix() for each in found if not any(part.startswith(".") for part in each.parts)
+    )
+
+
+def _file_faults(root: pathlib.Path) -> Iterator[Fault]:
+    """Yield the files of schema/ that are not there yet, and those that nothing would read."""
+    known = (DATASET, RECORD, ERRATA, SOURCES, CARD, RELEASES)
+    for name in _schema_files(root):
+        folder, _, file = name.rpartition("/")
+        if name in LATER_FILES or (folder == "schema/languages" and file.endswith(".txt")):
+            fix = "take it out of schema/ for now"
+            yield Fault(name, "a file that is not there yet", "those of the README", fix)
+        elif folder == "schema" and name not in known and not file.endswith((".py", "~", ".bak")):
+            near = nearest(file, [each.removeprefix("schema/") for each in known])
+            if near and file.lower().endswith((".toml", ".json", ".md")):
+                fix = f"rename it to {near}, or take it out"
+                yield Fault(name, "a file that nothing reads", near, fix)
+
+
+def _text(root: pathlib.Path, name: str) -> str:
+    """Return a file of schema/ as text."""
+    try:
+        return decode((root / name).read_bytes(), name)
+    except FileNotFoundError as error:
+        fix = f"write it, or run imprint init in a new folder and copy its {name}"
+        raise ProjectError(Fault(name, "no such file", "it", fix)) from error
+    except OSError as error:
+        fix = "give the right to read it"
+        raise ProjectError(Fault(name, error.strerror or str(error), "a file", fix)) from error
+
+
+Result = TypeVar("Result")
+
+
+def _gather(faults: list[Fault], do: Callable[[], Result]) -> Result | None:
+    """Return what `do` gives; keep its faults and return None where it fails."""
+    try:
+        return do()
+    except ImprintError as error:
+        faults += error.faults
+        return None
+
+
+def _read(root: pathlib.Path, name: str, faults: list[Fault]) -> Located | None:
+    """Read a TOML file of schema/; the optional ones are empty where they are missing."""
+    if name != DATASET and not (root / name).exists():
+        return read_toml("", name)
+    return _gather(faults, lambda: read_toml(_text(root, name), name))
+
+
+def _hold(located: Located | None, struct: type[Declared], faults: list[Fault]) -> Declared | None:
+    """Hold a file to its struct and to the rules of its single values."""
+    if located is None:
+        return None
+    value, found = declared(located, struct, _later)
+    told = {fault.place for fault in found}
+    faults += found
+    faults += [fault for fault in rules.value_faults(located) if fault.place not in told]
+    return value
+
+
+def _later(located: Located) -> Iterable[tuple[Path, Fault]]:
+    """Yield the path and the fault of every key that is not there yet."""
+    if located.place == DATASET:
+        for path, harmless in LATER_KEYS.items():
+            value = located.get(path)
+            if value is not None and (value != harmless or isinstance(value, bool)):
+                yield path, _not_there(located, path, value, harmless)
+        privacy = located.get(("privacy",))
+        for kind, value in privacy.items() if isinstance(privacy, dict) else ():
+            if value in ("redact", "reject"):
+                path = ("privacy", kind)
+                yield path, _not_there(located, path, value, "keep")
+    elif located.place == SOURCES:
+        for path, source in rules.tables(located, "source"):
+            if source.get("license"):
+                at = (*path, "license")
+                yield at, _not_there(located, at, source["license"], "")
+
+
+def _not_there(located: Located, path: Path, value: Any, harmless: Any) -> Fault:
+    """Return the fault of a key that is not there yet."""
+    fix, at = f"take {path[-1]} out for now", path
+    if path == ("step",):
+        at, shown, wanted = (*path, 0), "[[step]]", "no step"
+    else:
+        shown, wanted = written(path, value), f"no {path[-1]}"
+    if harmless is not None and path != ("step",):
+        wanted = f"{path[-1]} = {toml(harmless)}"
+        fix = f"write {wanted} for now, or take it out"
+    return Fault(located.at(at), f"{shown}, which is not there yet", wanted, fix)
+
+
+def _by_place(fault: Fault) -> tuple[int, str, int]:
+    """Order faults by file, as the contract lists the files, and by line."""
+    name, _, line = fault.place.rpartition(":")
+    if not line.isdigit():
+        name, line = fault.place, "0"
+    files = (DATASET, RECORD, ERRATA, SOURCES)
+    return (files.index(name) if name in files else len(files), name, int(line))
