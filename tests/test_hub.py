@@ -241,6 +241,16 @@ def test_a_branch_is_made_where_it_is_not(bench: Bench) -> None:
     assert bench.repository.resolve("next/two").parent == first["revision"]
     assert bench.head.oid == first["revision"]
     assert bench.push(revision="next/two")["committed"] is False
+    assert bench.push(revision="next/three", dry_run=True)["committed"] is False
+    assert "refs/heads/next/three" not in bench.repository.references
+
+
+def test_a_branch_is_made_even_where_there_is_nothing_to_commit(bench: Bench) -> None:
+    """It begins, and ends, at the head of main."""
+    first = bench.push()
+    done = bench.push(revision="stable")
+    assert (done["committed"], done["revision"]) == (False, first["revision"])
+    assert bench.repository.references["refs/heads/stable"] == first["revision"]
 
 
 def test_a_pull_request_leaves_the_branch_alone(bench: Bench) -> None:

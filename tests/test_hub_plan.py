@@ -18,7 +18,8 @@ from imprint.hub.plan import (
     refuse_foreign,
 )
 from imprint.hub.remote import RemoteFile
-from imprint.manifest import BEGIN, END, File, front_and_block
+from imprint.loader import BEGIN, END, front_and_block
+from imprint.manifest import File
 
 OURS = b"""---
 configs:

@@ -193,7 +193,7 @@ def push(where: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> 
 def load(name: str, as_json: bool, quiet: bool) -> None:
     """Fetch a dataset, check it, and print where it lies and the line that loads it."""
     from imprint import summary
-    from imprint.load import resolve
+    from imprint.catalog import resolve
 
     path = resolve(name)
     facts = {"name": name, "path": path, "line": summary.load_line(name)}
@@ -204,14 +204,13 @@ def load(name: str, as_json: bool, quiet: bool) -> None:
 @click.argument("name", required=False)
 def show(name: str | None, as_json: bool, quiet: bool) -> None:
     """Take a first look at a dataset; without a name, list the installed ones."""
-    from imprint import load as loading
-    from imprint import summary
+    from imprint import catalog, summary
 
     if name is None:
-        installed = loading.installed()
+        installed = catalog.installed()
         _print(as_json, installed, lambda: summary.installed(installed))
         return
-    shown = loading.show(name)
+    shown = catalog.show(name)
     _print(as_json, shown, lambda: summary.show(shown))
 
 

@@ -128,7 +128,7 @@ def _in_words(
             return  # the misspelt key is told already
         inside = f" in {table}" if table else ""
         fix = f"add {name} = ... to " + (table or "the top of the file")
-        yield Fault(located.at(path), f"no {name}{inside}", "it", fix)
+        yield Fault(located.at(path), f"no {name}{inside}", "it, having no default", fix)
     else:
         value = located.get(path)
         wanted = _wants(kind, error.kind)
@@ -166,6 +166,8 @@ def _order(path: Path, kind: str, error: Any, value: Any) -> str:
             return f"put it in brackets: {key} = [{toml(value)}]"
         if "boolean" in types and str(value).lower() in ("true", "false"):
             return f"write {key} = {str(value).lower()}"
+        if "array" in types:
+            return f"write [[{key_of(path)}]]"
         return f"write {TYPES[types[0]]}{place}"
     if kind == "enum" and isinstance(value, str) and nearest(value, error.kind.options):
         return f"write {key} = {toml(nearest(value, error.kind.options))}"

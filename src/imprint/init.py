@@ -61,7 +61,7 @@ class Looked:
 
 
 def look_at(raw: Path) -> tuple[Looked, ...]:
-    """Find out how every file under raw/ would be read by a schema/ that `write_schema` writes.
+    """Find out how every file under raw/ would be read.
 
     Args:
         raw: the folder.
@@ -113,7 +113,7 @@ def _look_at_file(file: RawFile) -> Looked:
 
 
 def _text_field(path: Path, reading: Reading) -> str:
-    """Choose the field for the text: "text" where it holds strings, else the longest one."""
+    """Choose the field for the text: "text" if it holds strings, else the longest."""
     from imprint.rooms.read import Unreadable
     from imprint.rooms.read.sample import text_lengths
 
@@ -159,7 +159,7 @@ def _no_extras() -> Any:
 
 
 def _sentences(text: str) -> int:
-    """Return how many lines a text has that are not blank, 0 where it is no list of sentences."""
+    """Count the lines of a list of sentences; 0 for another text."""
     lines = re.split(r"\r\n?|\n", text)
     filled = [line for line in lines if line.strip()]
     short = sum(map(len, filled)) <= SENTENCE_CHARACTERS * len(filled)
@@ -206,16 +206,12 @@ def write_schema(
         seen = "it is there already (nothing was written)"
         fix = "edit it, or move it away and run the same command again"
         raise RefusedError(Fault("schema/dataset.toml", seen, "a project without one", fix))
-    head = {"name": name, "version": "1.0.0", "license": licence}
+    head = DATASET.format(_quoted(name), _quoted(licence), ", ".join(map(_quoted, languages)))
     texts = {
         "record.json": default_record_schema(),
         "errata.toml": ERRATA,
         "sources.toml": SOURCES,
-        "dataset.toml": DATASET.format(
-            head="\n".join(f"{key} = {_quoted(value)}" for key, value in head.items()),
-            languages=", ".join(map(_quoted, languages)),
-            rules="".join(f"\n{rule}" for rule in _rules(looked)),
-        ),
+        "dataset.toml": head + "".join(f"\n{rule}" for rule in _rules(looked)),
     }
     written = []
     folder.mkdir(parents=True, exist_ok=True)
@@ -250,7 +246,7 @@ def _rules(looked: Sequence[Looked]) -> Iterator[str]:
 
 
 def _needs(looked: Looked) -> dict[str, str]:
-    """Return the settings in which a file differs from the defaults, or is better held to."""
+    """Return the settings in which a file differs from the defaults."""
     needs: dict[str, str] = {}
     if looked.reason:
         return needs
@@ -273,7 +269,7 @@ def _rule(files: str, needs: dict[str, str], seen: str) -> str:
 
 
 def _sentence_rule(looked: Looked) -> str:
-    """Return a rule that is commented out, for a file that looks like a list of sentences."""
+    """Return a rule in comments, for a file that looks like a list of sentences."""
     lines = [
         f"{looked.raw_file} is read as one record; it has {looked.lines} short lines.",
         "If each of them is a record, take the marks off the next three lines:",
@@ -324,10 +320,12 @@ def _quoted(text: str) -> str:
 
 DATASET = """\
 # What this dataset is, and how it is built. Every other key has a default; see the README.
-{head}
-languages = [{languages}]
+name = {}
+version = "1.0.0"
+license = {}
+languages = [{}]
 date = ""  # of the release, YYYY-MM-DD
-{rules}"""
+"""
 
 ERRATA = """\
 # Reviewed corrections: each is applied to every text, recorded on the record, and counted.

@@ -7,25 +7,15 @@ same raw files give the same manifest anywhere.
 from __future__ import annotations
 
 import functools
-import hashlib
-import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from imprint import loader
 from imprint.errors import DatasetError, Fault
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-NAME = "imprint.json"
-CARD = "README.md"
-
-BEGIN, END = b"<!-- imprint:begin -->", b"<!-- imprint:end -->"
-"""What our part of the card lies between."""
-
-FRONT = re.compile(rb"\A---\r?\n.*?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-"""The YAML front matter of a card. Source: the Hub's dataset cards."""
 
 TOOLS = (
     "chardet",
@@ -133,8 +123,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     tools: dict[str, str]
 
     def to_json(self) -> bytes:
-        """Return the manifest as it is written: sorted by key, a line a value."""
-        plain = msgspec.json.encode(self, order="sorted")
+        """Return the manifest as it is written: a line a value, in the order of the fields."""
+        plain = msgspec.json.encode(self)
         return msgspec.json.format(plain, indent=1) + b"\n"
 
     @classmethod
@@ -163,7 +153,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             DatasetError: there is none, or it is damaged.
         """
-        path = folder / NAME
+        path = folder / loader.MANIFEST
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -173,40 +163,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return cls.parse(content, str(path))
 
 
-def front_and_block(readme: bytes) -> bytes:
-    """Return the part of a card that is ours: its front matter, and what lies between the marks.
-
-    >>> front_and_block(b"---\\na: b\\n---\\nx <!-- imprint:begin -->y<!-- imprint:end --> z")
-    b'---\\na: b\\n---\\n<!-- imprint:begin -->y<!-- imprint:end -->'
-    """
-    front = FRONT.match(readme)
-    start, end = readme.find(BEGIN), readme.find(END)
-    block = readme[start : end + len(END)] if 0 <= start < end else b""
-    return (front.group() if front else b"") + block
-
-
-def digest_of(path: Path) -> tuple[int, str]:
-    """Return the bytes and the SHA-256 of a file as a manifest lists it."""
-    if path.name == CARD:
-        ours = front_and_block(path.read_bytes())
-        return len(ours), hashlib.sha256(ours).hexdigest()
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return path.stat().st_size, digest
-
-
 def altered(folder: Path, manifest: Manifest) -> list[str]:
     """Return the files of a dataset that are not what its manifest lists, each `path: what`."""
-    found = []
-    for file in manifest.files:
-        path = folder / file.path
-        if not path.is_file():
-            found.append(f"{path}: gone")
-        elif digest_of(path) != (file.bytes, file.sha256):
-            found.append(f"{path}: changed")
-    listed = {file.path for file in manifest.files}
-    there = {path.relative_to(folder).as_posix() for path in (folder / "data").rglob("*.parquet")}
-    return found + [f"{folder / name}: new" for name in sorted(there - listed)]
+    listed = {file.path: (file.bytes, file.sha256) for file in manifest.files}
+    return loader.altered(folder, listed)
 
 
 @functools.cache

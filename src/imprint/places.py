@@ -26,6 +26,19 @@ JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 """A token of JSON that is known to be well-formed. Source: RFC 8259, section 2."""
 
 
+DEEPEST = 100
+"""Levels of nesting that are read. Chosen: the parser of TOML crashes past some thousands, and no
+declaration of ours has ten."""
+
+STRINGS = re.compile(
+    r'"""(?:\\.|[^\\])*?"""|' r"'''.*?'''|" r'"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'|#[^\n]*", re.DOTALL
+)
+"""Strings and comments of TOML; JSON's strings among them."""
+
+DOTTED = re.compile(rf"(?:[\w-]*[ \t]*\.[ \t]*){{{DEEPEST},}}")
+"""A dotted key that is too deep, once its quoted parts are taken out."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Located:
     """A declaration file that was read: its value, and the line of every part of it."""
@@ -86,6 +99,7 @@ def read_toml(text: str, place: str) -> Located:
     import toml_rs
 
     text = text.replace("\r\n", "\n")
+    _refuse_deep(text, place)
     try:
         document = toml_rs.load_with_metadata(text, toml_version="1.0.0")
     except toml_rs.TOMLDecodeError as error:
@@ -101,9 +115,22 @@ def read_toml(text: str, place: str) -> Located:
         ) from error
     located = Located(place, document.value, {}, {})
     _walk_toml(document.value, document.meta["nodes"], (), located)
-    _find_headers(text, located, list(_spans(document.meta["nodes"])))
+    _find_headers(text, located, set(_inner_lines(document.meta["nodes"])))
     ordered = dict(sorted(located.lines.items(), key=lambda item: item[1]))
     return dataclasses.replace(located, lines=ordered)
+
+
+def _refuse_deep(text: str, place: str) -> None:
+    """Refuse what is nested so deep that no parser should be given it."""
+    depth = 0
+    bare = STRINGS.sub("", text)
+    too_deep = DOTTED.search(bare) is not None
+    for match in re.finditer(r"[\[{]|[\]}]", bare):
+        depth = depth + 1 if match[0] in "[{" else max(depth - 1, 0)
+        too_deep = too_deep or depth > DEEPEST
+    if too_deep:
+        seen_ = f"values nested over {DEEPEST} levels deep"
+        raise ProjectError(Fault(place, seen_, "flat tables", "write it flat"))
 
 
 def _walk_toml(value: Any, node: Any, path: Path, located: Located) -> None:
@@ -136,19 +163,20 @@ def _line_of(node: Any) -> int:
     return 0
 
 
-def _spans(node: Any) -> Iterator[tuple[int, int]]:
-    """Yield the first and last line of every value that has several."""
+def _inner_lines(node: Any) -> Iterator[int]:
+    """Yield the lines of every value that has several, but its first."""
     if isinstance(node, dict):
         if isinstance(node.get("value_line"), tuple):
-            yield node["value_line"]
+            first, last = node["value_line"]
+            yield from range(first + 1, last + 1)
         for below in node.values():
-            yield from _spans(below)
+            yield from _inner_lines(below)
     elif isinstance(node, list):
         for below in node:
-            yield from _spans(below)
+            yield from _inner_lines(below)
 
 
-def _find_headers(text: str, located: Located, inside: list[tuple[int, int]]) -> None:
+def _find_headers(text: str, located: Located, inside: set[int]) -> None:
     """Add the lines of `[table]` headers, for which the parser gives none.
 
     Only lines that do not belong to a value are looked at: a string of several lines can hold what
@@ -157,9 +185,11 @@ def _find_headers(text: str, located: Located, inside: list[tuple[int, int]]) ->
     import toml_rs
 
     arrays: dict[Path, int] = {}
+    number, counted = 1, 0
     for match in HEADER.finditer(text):
-        number = text.count("\n", 0, match.start("keys")) + 1
-        if any(first < number <= last for first, last in inside):
+        number += text.count("\n", counted, match.start("keys"))
+        counted = match.start("keys")
+        if number in inside:
             continue
         header = f"[{match['keys']}]"
         try:
@@ -190,13 +220,14 @@ def read_json(text: str, place: str) -> Located:
         ProjectError: it is no JSON, or a key is there twice.
     """
     faults: list[Fault] = []
+    _refuse_deep(text, place)
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         said = f"{error.msg} at column {error.colno}"
         fault = Fault(f"{place}:{error.lineno}", said, "JSON", "mend that line")
         raise ProjectError(fault) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ProjectError(Fault(place, str(error), "JSON", "mend it")) from error
     located = Located(place, value, {}, {})
     _walk_json(text, located, faults)

@@ -198,7 +198,7 @@ def _file_faults(root: pathlib.Path) -> Iterator[Fault]:
         folder, _, file = name.rpartition("/")
         if name in LATER_FILES or (folder == "schema/languages" and file.endswith(".txt")):
             fix = "take it out of schema/ for now"
-            yield Fault(name, "a file that is not there yet", "those of the README", fix)
+            yield Fault(name, "a file for what is not there yet", "no such file", fix)
         elif folder == "schema" and name not in known and not file.endswith((".py", "~", ".bak")):
             near = nearest(file, [each.removeprefix("schema/") for each in known])
             if near and file.lower().endswith((".toml", ".json", ".md")):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imprint import card, croissant, manifest
+from imprint import card, croissant
 from imprint.inputs import merkle
-from imprint.manifest import Corrected, File, Manifest, Raw, Records, Split
+from imprint.loader import CARD, MANIFEST, digest_of
+from imprint.manifest import Corrected, File, Manifest, Raw, Records, Split, tools
 from imprint.rooms.write import ROW_GROUP_BYTES, Piece, RowGroup, Shard, nodes
 from imprint.swap import write_file
 
@@ -80,10 +81,10 @@ def describe(
     shards = tuple(File(f"data/{each.path.name}", each.bytes, each.sha256) for each in written)
     facts = _facts(project, settled, inputs, shards)
     write_file(folder / CROISSANT, croissant.croissant(facts).encode())
-    write_file(folder / manifest.CARD, card.card(facts, project.card).encode())
-    others = (File(name, *manifest.digest_of(folder / name)) for name in (CROISSANT, manifest.CARD))
+    write_file(folder / CARD, card.card(facts, project.card).encode())
+    others = (File(name, *digest_of(folder / name)) for name in (CROISSANT, CARD))
     whole = msgspec.structs.replace(facts, files=(*shards, *others))
-    write_file(folder / manifest.NAME, whole.to_json())
+    write_file(folder / MANIFEST, whole.to_json())
     return whole
 
 
@@ -152,7 +153,7 @@ def _facts(
         raw=Raw(merkle(inputs), len(inputs), sum(each.file.bytes for each in inputs)),
         declaration=project.declaration_digests(),
         files=shards,
-        tools=manifest.tools(),
+        tools=tools(),
     )
 
 

@@ -270,7 +270,8 @@ def _required_faults(located: Located, path: Path) -> Iterator[Fault]:
         yield Fault(place, f"required = {seen(names)}", "a list of names", "write a list")
         return
     for name in names:
-        if name not in schema["properties"]:
+        told = not path and name in OWN  # that the column is missing
+        if name not in schema["properties"] and not told:
             yield Fault(
                 place,
                 f'"{name}" in required',
@@ -362,8 +363,8 @@ def _pattern_wants(pattern: Any) -> str:
         jsonschema_rs.Draft202012Validator(
             {"pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions()
         )
-    except (jsonschema_rs.ValidationError, ValueError) as error:
-        return f"a regular expression in Rust's syntax ({str(error).splitlines()[0]})"
+    except (jsonschema_rs.ValidationError, ValueError):
+        return "a regular expression in Rust's syntax, without look-around"
     return ""
 
 
@@ -384,7 +385,7 @@ def _fits(value: Any, kind: str, *, nullable: bool) -> bool:
 def _unknown_keyword(place: str, key: str, allowed: frozenset[str], kind: str = "") -> Fault:
     """Return the fault of a keyword that is not of the subset, or means nothing for the type."""
     of = f' for type "{kind}"' if kind else ""
-    near = difflib.get_close_matches(key, allowed, 1)
+    near = difflib.get_close_matches(key, allowed, 1, 0.75)
     fix = f'write "{near[0]}"' if near else "take it out"
     names = sorted(allowed - NOTES - {"$schema", "$id"})
     return Fault(place, f'keyword "{key}"{of}', "one of " + ", ".join(names), fix)

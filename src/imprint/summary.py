@@ -152,7 +152,7 @@ def wheel(path: Path) -> str:
     )
 
 
-def push(pushed: Push) -> str:
+def push(pushed: Pushed) -> str:
     """Return what a push did, or would do."""
     if pushed.dry_run:
         head = f"would publish {pushed.repository} {pushed.version}; nothing was sent"
@@ -187,6 +187,22 @@ def load_line(name: str) -> str:
     plain, _, revision = name.partition("@")
     given = f', revision="{revision}"' if revision else ""
     return f'import imprint; imprint.load("{plain}"{given})'
+
+
+def show(shown: Shown) -> str:
+    """Return a first look at a dataset."""
+    facts = [
+        ("splits", _pairs(shown.splits)),
+        ("columns", ", ".join(shown.columns)),
+        ("languages", _pairs(shown.languages)),
+        ("sources", _pairs({name or "(none)": n for name, n in shown.sources.items()})),
+        ("licence", shown.license),
+        ("folder", _here(shown.folder)),
+    ]
+    first = [table(row.items(), indent="    ") for row in shown.first]
+    return "\n".join(
+        [f"{shown.name} {shown.version}", table(facts, widest=WHOLE), "first records", "\n\n".join(first)]
+    )
 
 
 def installed(names: Mapping[str, Path]) -> str:

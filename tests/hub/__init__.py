@@ -10,5 +10,8 @@ fails on demand.
     routes.py    accounts, repositories, references, commits
     files.py     bytes: LFS, resolve, and the content store behind Xet
     store.py     repositories, commits and objects in memory; no HTTP
+    client.py    the other side: a process whose environment points at a server
+    pusher.py    a long-lived one, for many pushes
+    bench.py     server, pusher and a dataset, for tests of pushing
     xet.py       the two formats of Xet that a store must understand: xorbs and shards
 """

@@ -50,7 +50,7 @@ def build(folder: Path, version: str = "1.0.0", shards: tuple[str, ...] = ("a",)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from imprint.manifest import front_and_block
+    from imprint.loader import front_and_block
 
     (folder / "data").mkdir(parents=True, exist_ok=True)
     for old in (folder / "data").iterdir():
@@ -94,7 +94,7 @@ class Bench:
         return caught.value
 
     def put(self, **files: str) -> None:
-        """Commit files of somebody else's, as another client would. `_` is '/', `__` is '.'."""
+        """Commit as another client would. In names `_` is '/', and `__` is '.'."""
         names = {name.replace("__", ".").replace("_", "/"): text for name, text in files.items()}
         entries = {
             path: Entry(text.encode(), lfs=path.endswith(".parquet"))

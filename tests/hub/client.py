@@ -34,8 +34,8 @@ class Client:
     """Further variables of the environment; one that is "" is not set at all."""
 
     def environment(self) -> dict[str, str]:
-        """Return the whole environment of the process: nothing of the person's own Hub settings."""
-        kept = {name: text for name, text in os.environ.items() if not name.startswith("HF_")}
+        """Return the process's environment: nothing of the person's own settings."""
+        kept = {n: text for n, text in os.environ.items() if not n.startswith(("HF_", "HUGGING"))}
         given = {
             "HF_ENDPOINT": self.endpoint,
             "HF_HOME": str(self.home / "hub-home"),
@@ -43,6 +43,8 @@ class Client:
             "HF_HUB_DISABLE_XET": "0" if self.xet else "1",
             "HF_XET_CLIENT_RETRY_BASE_DELAY": "50ms",
             "HOME": str(self.home),
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         token = {"HF_TOKEN": self.token} if self.token else {}
@@ -51,8 +53,21 @@ class Client:
 
     def process(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a script and return what it printed and how it ended."""
+        return self._run("-c", textwrap.dedent(script), *arguments)
+
+    def imprint(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of imprint and return what it printed and how it ended."""
+        return self._run("-m", "imprint", *arguments)
+
+    def run(self, script: str, *arguments: str) -> Any:
+        """Run a script that ends well, and return the JSON of its last line."""
+        done = self.process(script, *arguments)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(script), *arguments],
+            [sys.executable, *arguments],
             env=self.environment(),
             cwd=self.home,
             capture_output=True,
@@ -60,9 +75,3 @@ class Client:
             timeout=SECONDS,
             check=False,
         )
-
-    def run(self, script: str, *arguments: str) -> Any:
-        """Run a script that ends well, and return the JSON of the last line that it printed."""
-        done = self.process(script, *arguments)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])

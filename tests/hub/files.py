@@ -147,7 +147,7 @@ def xet_unknown(hub: HubServer, request: Request) -> Answer:
 
 
 def telemetry(hub: HubServer, request: Request) -> Answer:
-    """Take what the client tells about itself, and tell it that nothing is known of tools."""
+    """Take what the client tells about itself, and tell it nothing."""
     return Answer.json({})
 
 

@@ -38,7 +38,7 @@ def signed_in(hub: HubServer, request: Request) -> Account:
 
 
 def find(hub: HubServer, request: Request, *, write: bool = False) -> Repository:
-    """Return the repository that a request is about, as far as its token lets it see it.
+    """Return the repository of a request, if its token may see it.
 
     Raises:
         StoreError: 404 where it is not or may not be seen, 401 and 403 where it may not be changed.

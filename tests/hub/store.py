@@ -133,7 +133,7 @@ def is_text(content: bytes) -> bool:
 
 
 class Repository:
-    """One dataset repository: references, commits, and the lock that makes a commit atomic."""
+    """One dataset repository; a lock makes each commit atomic."""
 
     def __init__(self, name: str, *, private: bool, author: str) -> None:
         self.name = name

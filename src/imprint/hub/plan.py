@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imprint.errors import DatasetError, Fault, RefusedError
-from imprint.manifest import BEGIN, CARD, END, FRONT, NAME, File, front_and_block
+from imprint.loader import BEGIN, CARD, END, FRONT, MANIFEST, front_and_block
+from imprint.manifest import File  # noqa: TC001 (msgspec reads the annotation)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ WILD = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """The part of a manifest that matters here; any version of imprint may have written it."""
+    """The part of a manifest that matters here, whichever imprint wrote it."""
 
     name: str
     version: str
@@ -69,7 +70,10 @@ class OurFile:
         return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
 
     def equals(self, there: RemoteFile) -> bool:
-        """Tell whether the Hub holds these bytes; a small file it knows by its git id only."""
+        """Tell whether the Hub holds these bytes.
+
+        It knows a large file by its SHA-256, a small one by its git id only.
+        """
         if there.bytes != self.length:
             return False
         if there.sha256:
@@ -113,10 +117,10 @@ def our_files(folder: Path, manifest: Manifest | Listing) -> tuple[OurFile, ...]
         DatasetError: a file is missing, or is not what the manifest says; all are named.
     """
     files, faults = [], []
-    for path, digest in [(file.path, file.sha256) for file in manifest.files] + [(NAME, "")]:
+    for path, digest in [(file.path, file.sha256) for file in manifest.files] + [(MANIFEST, "")]:
         try:
             file, found = _ours(folder / path, path, digest)
-            if path == NAME:
+            if path == MANIFEST:
                 found = "" if read_listing(file.content).digest == manifest.digest else "another"
         except OSError:
             faults.append(_fault(folder, path, "missing"))
@@ -175,7 +179,7 @@ def refuse_foreign(
     there: Mapping[str, RemoteFile],
     before: Sequence[File],
 ) -> None:
-    """Refuse files of others that stand in our way, or that readers would take for data.
+    """Refuse files of others in our way, or that readers would take for data.
 
     One such file makes the whole dataset unloadable, because the counts no longer hold.
 
@@ -232,7 +236,7 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 
 def merge_card(ours: bytes, theirs: bytes) -> bytes:
-    r"""Put our front matter and our part into a card; keep all else that others wrote there.
+    r"""Put our front matter and part into a card; keep what others wrote there.
 
     A card without our markers keeps its text below our part. Doing it twice changes nothing more.
 

@@ -31,7 +31,8 @@ from imprint.hub.plan import (
     read_listing,
     refuse_foreign,
 )
-from imprint.manifest import CARD, NAME, File
+from imprint.loader import CARD, MANIFEST
+from imprint.manifest import File
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -173,6 +174,8 @@ class _Publisher:
         first = self._plan(head)
         tagged = not created and self._is_tagged(first)
         if self.options.dry_run or first.nothing:
+            if first.nothing and not self.options.dry_run:
+                self._has_room(head)
             sent = _Sent(first, first.head, self.remote.url, committed=False)
         else:
             sent = self._send(first if self._has_room(head) else self._plan(self._head()))
@@ -199,11 +202,11 @@ class _Publisher:
 
     def _before(self, base: str, there: Mapping[str, RemoteFile]) -> tuple[File, ...]:
         """Return the files that an earlier push made, by its manifest."""
-        if NAME not in there:
+        if MANIFEST not in there:
             return ()
-        place = f"{self.remote.name}/{NAME}"
+        place = f"{self.remote.name}/{MANIFEST}"
         try:
-            earlier = read_listing(self.remote.read(NAME, base))
+            earlier = read_listing(self.remote.read(MANIFEST, base))
         except msgspec.DecodeError as error:
             fix = f"delete or rename it there, then {AGAIN}"
             _refuse(place, str(error), "a manifest of imprint", fix)
@@ -212,8 +215,8 @@ class _Publisher:
             fix = 'raise `version` in schema/dataset.toml, then run "imprint build" again'
             _refuse(place, told, "a version of its own for what changed", fix)
         # The manifest does not list itself, and is as much ours as what it lists.
-        itself = there[NAME]
-        return (*earlier.files, File(NAME, itself.bytes, itself.sha256))
+        itself = there[MANIFEST]
+        return (*earlier.files, File(MANIFEST, itself.bytes, itself.sha256))
 
     def _is_tagged(self, first: Plan) -> bool:
         """Tell whether the tag stands where it should; refuse one that stands elsewhere."""

@@ -1,4 +1,4 @@
-"""One dataset repository on the Hub, with the patience and the plain errors that the client lacks.
+"""One dataset repository on the Hub: the patience and plain errors that the client lacks.
 
 The client retries some calls and not others, waits for ever for an answer, and reports a failure as
 any of six unrelated exceptions. Here every call has a time limit, what may be repeated is repeated,
@@ -110,15 +110,16 @@ class Remote:
         return f"{self.endpoint}/datasets/{self.name}"
 
     def role(self) -> str:
-        """Ask what the token may do: "read", "write", "fineGrained", or "" where it is not told."""
+        """Ask what the token may do: "read", "write", "fineGrained", or "" if untold."""
         told = self.call(self.api.whoami)
-        return str(told.get("auth", {}).get("accessToken", {}).get("role", ""))
+        auth = told.get("auth") or {}
+        return str((auth.get("accessToken") or {}).get("role", ""))
 
     def head(self, revision: str) -> str | None:
-        """Return the commit that a revision stands for; None where there is no such repository.
+        """Return the commit that a revision stands for.
 
         Returns:
-            The commit's id, or "" where the repository has no such revision.
+            The commit's id; "" where there is no such revision, None where there is no repository.
         """
         from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 

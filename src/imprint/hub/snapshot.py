@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -11,14 +12,15 @@ from imprint.errors import DatasetError, Fault
 from imprint.hub.plan import read_listing
 from imprint.hub.publish import check_name
 from imprint.hub.remote import Remote
-from imprint.manifest import NAME
+from imprint.loader import MANIFEST
 
 
 def fetch(repository: str, revision: str | None = None) -> Path:
-    """Fetch exactly the files that a published manifest lists, and return their folder.
+    """Fetch the files that a published manifest lists, and return their folder.
 
-    The folder lies in the Hub's own cache, is kept there by commit, and is found there without a
-    network too. Whether the files are what the manifest says is for the loader to check.
+    Nothing else of the repository is fetched. The folder lies in the Hub's own cache, is kept there
+    by commit, and is found there without a network too. Whether the files are what the manifest
+    says is for the loader to check.
 
     Args:
         repository: `org/name`.
@@ -29,39 +31,39 @@ def fetch(repository: str, revision: str | None = None) -> Path:
         HubError: name, token or network.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import RemoteEntryNotFoundError
 
     check_name(repository)
     remote = Remote(repository, state="")
-
-    def manifest() -> Path | None:
-        try:
-            return Path(
-                remote.api.hf_hub_download(repository, NAME, repo_type="dataset", revision=revision)
-            )
-        except RemoteEntryNotFoundError:
-            return None
-
-    found = remote.call(manifest)
-    place = f"{repository}/{NAME}"
-    fix = f'load it with datasets.load_dataset("{repository}") if you trust it'
-    if found is None:
-        raise DatasetError(Fault(place, "not there", "a dataset that imprint published", fix))
+    found = _manifest(remote, revision)
     try:
         listed = read_listing(found.read_bytes())
     except msgspec.DecodeError as error:
-        raise DatasetError(Fault(place, str(error), "a manifest of imprint", fix)) from error
+        raise _not_ours(repository, str(error)) from error
+    paths = [glob.escape(path) for path in (MANIFEST, *(file.path for file in listed.files))]
+    settings: Any = {"repo_type": "dataset", "endpoint": remote.endpoint, "allow_patterns": paths}
     # The folder's name is the commit: a branch that moves in between changes nothing.
     commit = found.parent.name
-    paths = [glob.escape(path) for path in (NAME, *(file.path for file in listed.files))]
-    return remote.call(
-        lambda: Path(
-            snapshot_download(
-                repository,
-                repo_type="dataset",
-                revision=commit,
-                allow_patterns=paths,
-                endpoint=remote.endpoint,
-            )
-        )
-    )
+    return remote.call(lambda: Path(snapshot_download(repository, revision=commit, **settings)))
+
+
+def _manifest(remote: Remote, revision: str | None) -> Path:
+    """Return where the cache keeps the manifest of a revision."""
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    def look() -> Path | None:
+        settings: Any = {"repo_type": "dataset", "revision": revision}
+        try:
+            return Path(remote.api.hf_hub_download(remote.name, MANIFEST, **settings))
+        except RemoteEntryNotFoundError:
+            return None
+
+    found = remote.call(look)
+    if found is None:
+        raise _not_ours(remote.name, "not there")
+    return found
+
+
+def _not_ours(repository: str, told: str) -> DatasetError:
+    fix = f'load it with datasets.load_dataset("{repository}") if you trust it'
+    wanted = "a dataset that imprint published"
+    return DatasetError(Fault(f"{repository}/{MANIFEST}", told, wanted, fix))

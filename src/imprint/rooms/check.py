@@ -84,6 +84,7 @@ def broken_rule(values: Mapping[str, Any], record: RecordSchema) -> str | None:
     order = {name: position for position, name in enumerate(record.names)}
 
     def place(error: Any) -> tuple[int, list[str], str]:
+        """Return where an error stands in the order of the columns."""
         path = list(error.instance_path) or [getattr(error.kind, "property", "")]
         return order.get(path[0], -1), [str(part) for part in path], error.kind.name
 
@@ -187,8 +188,10 @@ def _suspect_values(column: pa.Array, schema: dict[str, Any]) -> Rows:
     kind = json_type(schema)
     found = np.zeros(len(column), dtype=np.bool_)
     for test in _tests(kind, schema):
-        passed = pc.fill_null(test(column), not is_nullable(schema))
-        found |= ~_numpy(passed)
+        found |= ~_numpy(pc.fill_null(test(column), fill_value=True))
+    unlisted = None not in schema.get("enum", [None]) or schema.get("const") is not None
+    if is_nullable(schema) and unlisted:
+        found |= _numpy(pc.is_null(column))
     if kind == "array":
         inside = pc.list_flatten(column)
         bad = _suspect_values(inside, schema["items"])
@@ -214,13 +217,12 @@ def _numpy(column: pa.Array) -> Any:
 def _tests(kind: str, schema: dict[str, Any]) -> Iterator[Callable[[pa.Array], pa.Array]]:
     """Yield the tests on whole columns that stand for a property's keywords.
 
-    Each gives true where the rule is kept for certain. Of a null: the rules on the value alone are
-    kept; whether null is among the values of `enum` and `const` is left to the validator.
+    Each gives true where the rule is kept for certain, and null or true for null.
     """
     import pyarrow.compute as pc
 
-    if kind in ("integer", "number"):
-        yield lambda column: pc.is_finite(column) if kind == "number" else pc.is_valid(column)
+    if kind == "number":
+        yield pc.is_finite
     for keyword, rule in schema.items():
         if keyword in ("enum", "const"):
             yield functools.partial(_is_among, values=rule if keyword == "enum" else [rule])
@@ -246,7 +248,8 @@ def _is_among(column: pa.Array, values: list[Any]) -> pa.Array:
             continue
         if value is not None and scalar.as_py() == value:
             fitting.append(scalar.as_py())
-    return pc.is_in(column, pa.array(fitting, column.type))
+    found = pc.is_in(column, pa.array(fitting, column.type))
+    return pc.if_else(pc.is_null(column), pa.scalar(value=True), found)
 
 
 def _counts(column: pa.Array, measure: Any, keyword: str, limit: int) -> pa.Array:
@@ -289,4 +292,5 @@ def _matches(column: pa.Array, pattern: str) -> pa.Array:
     if PORTABLE.fullmatch(pattern):
         return pl.Series(pl.from_arrow(column)).str.contains(pattern).to_arrow()
     fits = _validator(json.dumps({"pattern": pattern})).is_valid
-    return pa.array([None if text is None else fits(text) for text in column.to_pylist()])
+    found = [None if text is None else fits(text) for text in column.to_pylist()]
+    return pa.array(found, pa.bool_())

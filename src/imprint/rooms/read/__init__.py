@@ -149,6 +149,7 @@ def read(
     position = Position(reading.raw_file)
 
     def stream() -> Iterator[bytes]:
+        """Begin to read the file anew."""
         return decoded(chunks(path, reading.raw_file, reading.compression), reading.encoding)
 
     try:

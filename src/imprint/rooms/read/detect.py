@@ -27,7 +27,7 @@ AGREE = 3
 ODDER = 3
 """How many times as odd as the best reading every other has to be (and at least by two places).
 Source: measured on 1,723 pieces of 60 to 30,000 characters, of 16 sets of sentences in the codes of
-their regions: MEASURED by agreement and lead alone 1,150 are taken, 16 of them wrong."""
+their regions: 1,476 are taken, 9 of them wrong; by agreement and lead alone 1,166 and 16."""
 
 CONTROL_SHARE = 0.05
 """From which share of control characters on bytes are no text. Chosen: UTF-16 without a mark has
@@ -49,7 +49,7 @@ CONTROL = re.compile("[\x80-\x9f]")
 """A reading that has these is of another code. Source: ISO/IEC 6429; text is without them."""
 
 ODD = (
-    r"\p{L}[^\x00-\x7F\p{L}\p{M}\p{N}\x{2019}\x{2018}\x{B7}\x{AD}\x{200C}\x{200D}]\p{L}",
+    r"[\p{Lu}\p{Ll}][^\x00-\x7F\p{L}\p{M}\p{N}\x{2019}\x{2018}\x{B7}\x{AD}][\p{Lu}\p{Ll}]",
     r"[\p{Ll}--a-z]\p{Lu}|\p{Ll}[\p{Lu}--A-Z]",
     r"(?m:^|[ ])[\p{L}--[\x00-\x7FàèòóáéíúýÀÈÒÓÁÉÍÚÝâêîôû]](?m: |$)",
     r"[A-Za-z][\p{Cyrillic}\p{Greek}\p{Hebrew}\p{Arabic}]|[\x{2500}-\x{259F}]",
@@ -101,7 +101,7 @@ def detect(sample: bytes, remedy: str) -> tuple[str, str]:
 
 
 def _decode(sample: bytes, codec: str) -> str | None:
-    """Decode a sample, but for a character that is cut at its end; None where the codec cannot."""
+    """Decode a sample that may end inside a character; None if it cannot be."""
     try:
         return codecs.getincrementaldecoder(codec)("strict").decode(sample)
     except (UnicodeError, LookupError):
@@ -109,7 +109,7 @@ def _decode(sample: bytes, codec: str) -> str | None:
 
 
 def _by_typography(texts: Mapping[str, str | None]) -> str:
-    """Return the code whose reading is like writing while every other is not; "" where none is."""
+    """Return the code whose reading alone is like writing; "" where none is."""
     names: dict[str, str] = {}
     for name, text in texts.items():
         if text is not None and not CONTROL.search(text):
@@ -126,7 +126,7 @@ def _by_typography(texts: Mapping[str, str | None]) -> str:
 def _by_agreement(
     names: Sequence[str], near: Sequence[str], texts: Mapping[str, str | None]
 ) -> str:
-    """Return the first code where it leads, or where the first three give one text; else ""."""
+    """Return the first code where it leads or the first three agree; else ""."""
     first = texts[names[0]]
     agree = all(texts[name] == first for name in names[:AGREE])
     if not first or not (agree or len(near) == 1):
@@ -143,6 +143,6 @@ def _oddness(text: str) -> int:
 
 
 def _is_writing(text: str, least: int = EVIDENCE) -> bool:
-    """Say whether a reading has enough beyond ASCII to tell, and little of it that is odd."""
+    """Say whether a reading has enough beyond ASCII, and little that is odd."""
     beyond = sum(not character.isascii() for character in text)
     return beyond >= least and _oddness(text) <= ODD_SHARE * beyond

@@ -33,7 +33,7 @@ class Dialect:
     escape: str = ""
 
     def reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
-        """Return an iterator over rows that is strict about what stands after a closing mark."""
+        """Return an iterator over rows, strict about what follows a closing mark."""
         return csv.reader(
             lines,
             delimiter=self.delimiter or "\x1f",
@@ -63,7 +63,8 @@ def find_dialect(text: str, delimiter: str, suffix: str) -> tuple[Dialect, str]:
     """
     sample = closed(text[:SAMPLE_CHARACTERS], whole=len(text) <= SAMPLE_CHARACTERS)
     if delimiter != "auto":
-        return Dialect(delimiter, _quote(sample, delimiter)), f"delimiter {delimiter!r} declared"
+        quote = _quote(sample, delimiter) if delimiter == "\t" else '"'
+        return Dialect(delimiter, quote), f"delimiter {delimiter!r} declared"
     if suffix == ".tsv":
         return Dialect("\t", _quote(sample, "\t")), "delimiter '\\t' by the suffix"
     import clevercsv
@@ -71,19 +72,21 @@ def find_dialect(text: str, delimiter: str, suffix: str) -> tuple[Dialect, str]:
     found = clevercsv.Detector().detect(sample, delimiters=list(DELIMITERS))
     if found is None:
         raise Unreadable("format", f"its delimiter cannot be told; {REMEDY}")
-    quote = found.quotechar or ("" if '"' in sample else '"')
-    dialect = Dialect(found.delimiter or "", quote, found.escapechar or "")
-    why = (
-        f"delimiter {dialect.delimiter!r} detected" if dialect.delimiter else "one column detected"
+    delimiter = found.delimiter or ""
+    dialect = Dialect(
+        delimiter, found.quotechar or _quote(sample, delimiter), found.escapechar or ""
     )
-    return dialect, why
+    if len(first_row(sample, dialect)) > 1:
+        return dialect, f"delimiter {delimiter!r} detected"
+    # A header without the delimiter has one column, whatever signs stand in the texts under it.
+    return Dialect("", _quote(sample, "")), "one column detected"
 
 
 def closed(text: str, *, whole: bool) -> str:
-    r"""Cut a beginning of a file behind the last line at whose end no quotation mark is open.
+    r"""Cut a sample behind the last line at whose end no quotation mark is open.
 
-    >>> closed('a,b\\n"x\\ny",c\\n"open\\n', whole=False)
-    'a,b\\n"x\\ny",c\\n'
+    >>> closed('a,b\n"x\ny",c\n"open\n', whole=False)
+    'a,b\n"x\ny",c\n'
     """
     if whole:
         return text
@@ -97,9 +100,10 @@ def closed(text: str, *, whole: bool) -> str:
 
 
 def _quote(sample: str, delimiter: str) -> str:
-    """Return the mark that quotes; "" where the sample is even without one, and is not with it."""
+    """Return the mark that quotes; "" where the rows are even only without one."""
 
     def even(dialect: Dialect) -> bool:
+        """Say whether all rows have as many cells."""
         try:
             lengths = {len(row) for row in dialect.reader(io.StringIO(sample, newline="")) if row}
         except csv.Error:

@@ -79,7 +79,7 @@ def find_code(
 
 
 def _declared(declared: str, marked: str, certain: str) -> Code:
-    """Return the declared code, in the byte order of the mark; refuse what the mark contradicts."""
+    """Return the declared code; refuse what a mark contradicts."""
     try:
         name = codecs.lookup(declared).name
         "".encode(name)
@@ -97,7 +97,7 @@ def _declared(declared: str, marked: str, certain: str) -> Code:
 
 
 def _verify(path: Path, raw_file: str, compression: str, code: Code, *, by_line: bool) -> None:
-    """Decode the whole file strictly, and name the line and the byte of the first fault."""
+    """Decode the whole file strictly, and say where the first fault is."""
     if code.codec == "utf-8" and by_line:
         return
     decoder = codecs.getincrementaldecoder(code.codec)("strict")
@@ -124,7 +124,7 @@ def _line_ends(text: str) -> int:
 
 
 def decoded(stream: Iterable[bytes], codec: str) -> Iterator[bytes]:
-    """Yield a file's bytes as UTF-8 without a mark; what is UTF-8 already is not looked at.
+    """Yield a file's bytes as UTF-8 without a mark; UTF-8 itself is not checked.
 
     Raises:
         UnicodeError: bytes that another codec cannot read.
@@ -153,9 +153,9 @@ def first_characters(stream: Iterable[bytes]) -> str:
 
 
 def utf8_array(data: bytes) -> pa.Array | None:
-    """Return the bytes as an array of one string, without copying; None where they are not UTF-8.
+    """Return the bytes as an array of one string; None where they are not UTF-8.
 
-    Surrogates and overlong forms are not UTF-8.
+    They are not copied. Surrogates and overlong forms are not UTF-8.
     """
     import pyarrow as pa
 
@@ -169,30 +169,39 @@ def utf8_array(data: bytes) -> pa.Array | None:
 
 
 def _find_unmarked(path: Path, raw_file: str, compression: str, *, by_line: bool) -> Code:
-    """Take UTF-8 where every byte fits, else ask the detector."""
-    sample, carry, whole, good, bad = b"", b"", True, 0, 0
+    """Take UTF-8 where every byte fits, else ask the detector.
+
+    By line, UTF-8 also holds where more lines beyond ASCII are UTF-8 than not; and, as the code of
+    JSON (RFC 8259, section 8.1), where no other can be told and more lines can be read than not.
+    """
+    sample, carry, begun = b"", b"", False
+    plain = good = bad = 0
     for chunk in itertools.chain(chunks(path, raw_file, compression), [b""]):
         data = carry + chunk
         cut = _character_end(data) if chunk else len(data)
         block, carry = data[:cut], data[cut:]
-        if not sample:
-            if is_binary(block):
-                return _detect(path, raw_file, compression, block[:SAMPLE_BYTES])
-            sample = block[:1]
-        if utf8_array(block) is not None:
-            good += not block.isascii()
-            continue
-        if whole:
-            sample, whole = _around_fault(block), False
-        lines_good, lines_bad = _count_lines(block) if by_line else (0, 1)
-        good, bad = good + lines_good, bad + lines_bad
-        if not by_line:
-            break
-    if whole:
+        if not begun and is_binary(block):
+            return _detect(path, raw_file, compression, block[:SAMPLE_BYTES])
+        begun = True
+        fits = utf8_array(block) is not None
+        if not fits:
+            sample = sample or _around_fault(block)
+            if not by_line:
+                break
+        if by_line:
+            counts = _count_lines(block, fits=fits)
+            plain, good, bad = (a + b for a, b in zip((plain, good, bad), counts, strict=True))
+    if not sample:
         return Code("utf-8", "UTF-8 throughout")
+    broken = Code("utf-8", f"UTF-8 but for {bad} lines")
     if by_line and good > bad:
-        return Code("utf-8", f"UTF-8 but for {bad} lines")
-    return _detect(path, raw_file, compression, sample)
+        return broken
+    try:
+        return _detect(path, raw_file, compression, sample)
+    except Unreadable:
+        if by_line and plain + good > bad:
+            return broken
+        raise
 
 
 def _character_end(data: bytes) -> int:
@@ -220,11 +229,15 @@ def _around_fault(block: bytes) -> bytes:
     return block[:SAMPLE_BYTES]
 
 
-def _count_lines(block: bytes) -> tuple[int, int]:
-    """Count the lines with bytes beyond ASCII: (in UTF-8, not in UTF-8)."""
-    beyond = [line for line in block.split(b"\n") if not line.isascii()]
+def _count_lines(block: bytes, *, fits: bool) -> tuple[int, int, int]:
+    """Count lines: (ASCII, beyond it in UTF-8, not in UTF-8), roughly."""
+    if fits:
+        count = block.count(b"\n") + 1
+        return (count, 0, 0) if block.isascii() else (0, count, 0)
+    lines = block.split(b"\n")
+    beyond = [line for line in lines if not line.isascii()]
     good = sum(utf8_array(line) is not None for line in beyond)
-    return good, len(beyond) - good
+    return len(lines) - len(beyond), good, len(beyond) - good
 
 
 def _detect(path: Path, raw_file: str, compression: str, sample: bytes) -> Code:

@@ -48,7 +48,7 @@ class RawFile:
 
 
 def escape_path(path: bytes) -> str:
-    r"""Return a path as records carry it: `\xNN` for a byte that is not UTF-8, `\\` for `\`.
+    r"""Return a path as records carry it: with `\xNN` for what is not UTF-8.
 
     >>> print(escape_path(b"a\xff/b\\c"))
     a\xff/b\\c

@@ -100,7 +100,7 @@ class Spans:
 def find_lines(block: bytes) -> Spans:
     r"""Find the lines of a block that are not blank.
 
-    >>> find_lines(b'{}\\n\\n {}\\r\\n').numbers.tolist()
+    >>> find_lines(b'{}\n\n {}\r\n').numbers.tolist()
     [0, 2]
     """
     import numpy as np
@@ -184,7 +184,7 @@ class Parser:
             return None
 
     def slow(self, block: bytes, spans: Spans, line: int) -> Found:
-        """Read a block line by line: exact, and with the reason of every line that is bad."""
+        """Read a block line by line: exact, and with the reason of each bad line."""
         import pyarrow as pa
 
         rows, reasons, details, digests = [], [], [], []
@@ -293,7 +293,7 @@ def _depth_over(raw: bytes) -> bool:
 
 
 def _is_deep(block: bytes, spans: Spans) -> bool:
-    """Say whether a line of a block may be nested deeper than `DEPTH`; never false where one is."""
+    """Say whether a line may be nested too deep; never false where one is."""
     import numpy as np
 
     # Bit 5 is all that tells [ from {.
@@ -310,7 +310,7 @@ CONSTANT = r"(?:NaN|Inf(?:inity)?)[ \t\r]*[,\]}]"
 
 
 def _is_strict(block: bytes) -> bool:
-    """Say whether a block is UTF-8 without NaN or Infinity for a value; never true where not."""
+    """Say whether a block is UTF-8 without NaN; never true where it is not."""
     import polars as pl
 
     text = utf8_array(block)
@@ -327,7 +327,7 @@ def _middle(block: bytes) -> int:
 
 
 def _json_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type to read a column with: float32 as float64, so that both twins round alike."""
+    """Return the type to read with: floats as float64, so that twins round alike."""
     import pyarrow as pa
     import pyarrow.types as pt
 

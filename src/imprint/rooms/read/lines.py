@@ -56,7 +56,7 @@ def _last_end(data: bytes, *, lone_cr: bool) -> int:
 
 
 def _pass_by(carry: bytes, chunks: Iterator[bytes], *, lone_cr: bool) -> tuple[str, bytes]:
-    """Hash the line that `carry` begins to its end; return its digest and what comes after."""
+    """Hash the line that `carry` begins; return its digest and what comes after."""
     digest = hashlib.sha256()
     held = carry
     for chunk in chunks:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 from imprint.rooms.read.files import CHUNK_BYTES, Unreadable, opened
@@ -28,11 +27,13 @@ BATCH_ROWS = 65_536
 
 @contextlib.contextmanager
 def open_parquet(path: Path, raw_file: str, compression: str) -> Iterator[Any]:
-    """Open a Parquet file; one that is compressed as a whole goes by way of a temporary file.
+    """Open a Parquet file, by way of a temporary file where it is compressed.
 
     Raises:
         Unreadable: `unreadable`, where it is no Parquet file or is damaged.
     """
+    import tempfile
+
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -56,7 +57,7 @@ def open_parquet(path: Path, raw_file: str, compression: str) -> Iterator[Any]:
 def parquet_columns(
     path: Path, raw_file: str, compression: str, text: str
 ) -> list[tuple[str, pa.DataType]]:
-    """Return the columns of a Parquet file with their types, having read the column of the text.
+    """Return the columns of a Parquet file, having read that of the text.
 
     Damage shows only when a page is read, and a file is taken whole or not at all.
 
@@ -185,7 +186,7 @@ def _value(value: object, column: str, kind: pa.DataType) -> object:
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array | None:
-    """Return a whole column as its type, where that changes no value's nature; else None."""
+    """Return a column as its type; None where a value's nature would change."""
     import pyarrow as pa
     import pyarrow.types as pt
 

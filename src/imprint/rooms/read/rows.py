@@ -58,7 +58,7 @@ class Found:
 
 @dataclasses.dataclass(slots=True)
 class Position:
-    """How far into the file the reader is: positions are added here, not by the formats."""
+    """How far into the file the reader is; formats know no positions."""
 
     raw_file: str
     records: int = 0
@@ -173,7 +173,7 @@ def _documents(found: Found, position: Position, want: Want) -> dict[str, Any]:
 
 
 def _paragraphs(columns: dict[str, Any], *, named: bool, lines_count: bool) -> dict[str, Any]:
-    """Split every document into its lines that are not blank; one without any is rejected."""
+    """Split every document into its lines; reject one with blank lines only."""
     import polars as pl
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -199,7 +199,7 @@ def _paragraphs(columns: dict[str, Any], *, named: bool, lines_count: bool) -> d
 
 
 def _split(text: pa.Array) -> pl.DataFrame:
-    """Return row, text, line (from 0) and n (from 1, blank lines not counted) of every line.
+    """Return row, text, line (from 0) and n (from 1) of every line with text.
 
     A text that is null or has blank lines only is one row whose text is null.
     """

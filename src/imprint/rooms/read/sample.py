@@ -54,6 +54,7 @@ def _records(path: Path, reading: Reading) -> Iterator[Iterable[tuple[str, objec
         return
 
     def stream() -> Iterator[bytes]:
+        """Begin to read the file anew."""
         return decoded(chunks(path, reading.raw_file, reading.compression), reading.encoding)
 
     if reading.format == "csv":

@@ -178,7 +178,7 @@ def read_rows(
 
 
 def _read_on(feed: Feed, dialect: Dialect, width: int) -> Generator[Row, None, int]:
-    """Yield rows to the end, or to a mark that is never closed: then return its line, else 0."""
+    """Yield rows; return the line of a mark that is never closed, else 0."""
     reader = dialect.reader(feed)
     while True:
         try:
@@ -227,6 +227,7 @@ class _Table:
         self._clear()
 
     def _clear(self) -> None:
+        """Forget the rows."""
         self.cells: dict[str, list[str | None]] = {column: [] for column in self.names}
         self.lines: list[int] = []
         self.bad: dict[int, tuple[str | None, str | None, str | None]] = {}

@@ -32,7 +32,7 @@ class Pairs(list[tuple[str, Any]]):
 
 
 def pick(pairs: object, wanted: frozenset[str]) -> dict[str, Any]:
-    """Return the wanted fields of an object; one that is there twice makes the line bad."""
+    """Return the wanted fields of an object; refuse one that is there twice."""
     if isinstance(pairs, dict):
         return {key: value for key, value in pairs.items() if key in wanted}
     if not isinstance(pairs, Pairs):
@@ -96,7 +96,7 @@ WANTED = {
 
 
 def _whole(value: float, kind: pa.DataType) -> int:
-    """Return a whole number that fits the type; 5.0 is one (JSON Schema, section 6.1.1)."""
+    """Return a whole number that fits the type; 5.0 is one, as in JSON Schema."""
     if math.isfinite(value) and value == int(value):
         bits = kind.bit_width
         low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1)) if str(kind)[0] == "i" else (0, 2**bits)
@@ -124,7 +124,7 @@ def parse_id(value: object) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
         return str(value)
-    raise Mismatch("a string or a whole number, as read.id names it")
+    raise Mismatch("a value for the id")
 
 
 def parse_cell(cell: str, kind: pa.DataType, column: str = "") -> object:
@@ -139,7 +139,7 @@ def parse_cell(cell: str, kind: pa.DataType, column: str = "") -> object:
     """
     if column == "id":
         if not cell:
-            raise Mismatch("a value, as read.id names it")
+            raise Mismatch("a value for the id")
         return cell
     text = cell.strip()
     if str(kind) == "string":

@@ -1,0 +1,142 @@
+"""The dataset card: front matter that `datasets` and the Hub read, and prose that people read.
+
+All of it is made from the manifest; what a person wrote in schema/card.md follows behind our part.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from imprint.loader import BEGIN, END
+
+if TYPE_CHECKING:
+    from imprint.manifest import Manifest
+
+SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+    (100_000_000, "10M<n<100M"),
+    (1_000_000_000, "100M<n<1B"),
+)
+"""Records below which a size category holds. Source: the Hub's dataset card specification."""
+
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$&:/@])")
+"""What Markdown or HTML could take for markup, or turn into a link."""
+
+PATH_NAMES = 30
+"""Sources and languages that the card lists before it only counts the rest."""
+
+
+def card(manifest: Manifest, written: str) -> str:
+    """Return README.md of a dataset.
+
+    Args:
+        manifest: the facts; its files are the Parquet files.
+        written: the hand-written sections, schema/card.md. They follow behind our part.
+    """
+    import jinja2
+    import yaml
+
+    environment = jinja2.Environment(
+        autoescape=False,  # noqa: S701 - it is Markdown: `plain` makes every value inert
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"plain": plain, "top": _top}
+    source = resources.files("imprint").joinpath("data/card.md.jinja").read_text("utf-8")
+    body = environment.from_string(source).render(m=manifest, percent=_percent)
+    front = yaml.safe_dump(
+        front_matter(manifest), sort_keys=False, allow_unicode=True, width=10_000
+    )
+    parts = [f"---\n{front}---\n\n{BEGIN.decode()}\n{body.strip()}\n{END.decode()}\n"]
+    if written.strip():
+        parts.append(f"\n{written.strip()}\n")
+    return "".join(parts)
+
+
+def front_matter(manifest: Manifest) -> dict[str, Any]:
+    """Return what stands in the card's front matter.
+
+    The configuration carries the version and a description with the digest: `datasets` caches by the
+    folder's name and the front matter, so a rebuilt dataset would else be served from the old cache.
+    """
+    files = {file.path: file.bytes for file in manifest.files}
+    data = [
+        {"split": name, "path": split.files[0] if len(split.files) == 1 else list(split.files)}
+        for name, split in manifest.splits.items()
+    ]
+    splits = [
+        {"name": name, "num_bytes": split.bytes, "num_examples": split.records}
+        for name, split in manifest.splits.items()
+    ]
+    shards = [path for split in manifest.splits.values() for path in split.files]
+    return {
+        "license": manifest.license,
+        "language": list(manifest.declared_languages),
+        "pretty_name": manifest.title,
+        "size_categories": [_size(manifest.records.published)],
+        "tags": ["imprint"],
+        "configs": [
+            {
+                "config_name": "default",
+                "version": manifest.version.split("-")[0],
+                "description": f"{manifest.name} {manifest.version}, rows {manifest.digest}",
+                "data_files": data,
+            }
+        ],
+        "dataset_info": {
+            "config_name": "default",
+            "features": [_feature(name, each) for name, each in manifest.features.items()],
+            "splits": splits,
+            "download_size": sum(files[path] for path in shards),
+            "dataset_size": sum(split.bytes for split in manifest.splits.values()),
+        },
+    }
+
+
+def plain(value: object) -> str:
+    r"""Return a value so that Markdown and HTML show it as it is.
+
+    >>> plain("<b>a|b</b>\n# c")
+    '\\<b\\>a\\|b\\<\\/b\\> \\# c'
+    """
+    return SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
+
+
+def _feature(name: str, feature: dict[str, Any]) -> dict[str, Any]:
+    """Return a feature as `datasets` writes it in YAML."""
+    kind = feature.get("_type")
+    if kind == "List":
+        inner = _feature("", feature["feature"])
+        inner.pop("name")
+        (value,) = inner.values() if len(inner) == 1 else (inner,)
+        return {"name": name, "list": value}
+    if kind is None:
+        return {"name": name, "struct": [_feature(each, inner) for each, inner in feature.items()]}
+    return {"name": name, "dtype": feature["dtype"]}
+
+
+def _size(records: int) -> str:
+    """Return the Hub's size category."""
+    return next((name for below, name in SIZES if records < below), "n>1T")
+
+
+def _percent(part: int, whole: int) -> str:
+    """Return a share in percent, to one decimal."""
+    thousandths = (part * 1000 + whole // 2) // whole if whole else 0
+    return f"{thousandths // 10}.{thousandths % 10} %"
+
+
+def _top(counts: dict[str, int]) -> list[tuple[str, int]]:
+    """Return the most frequent values; the rest as one line that counts them."""
+    pairs = list(counts.items())
+    rest = pairs[PATH_NAMES:]
+    shown = pairs[:PATH_NAMES]
+    return [*shown, (f"({len(rest)} others)", sum(n for _, n in rest))] if rest else shown

@@ -1,0 +1,157 @@
+"""Find datasets by name: a folder, an installed one, one that ships with imprint, one on the Hub."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imprint import loader
+from imprint.errors import DatasetError, Fault, UsageError, seen
+from imprint.manifest import Manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import datasets
+
+GROUP = "imprint.datasets"
+"""Entry points under which data wheels name their folder."""
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""Datasets that ship with imprint."""
+
+ON_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>.+))?")
+"""ORG/NAME[@REVISION]."""
+
+FIRST = 3
+"""Records that a first look shows."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shown:
+    """A first look at a dataset."""
+
+    name: str
+    version: str
+    folder: Path
+    license: str
+    splits: dict[str, int]
+    """Records by split."""
+    columns: tuple[str, ...]
+    languages: dict[str, int]
+    sources: dict[str, int]
+    first: tuple[dict[str, Any], ...]
+    """The first records of the first split."""
+
+
+def load(
+    name: str,
+    *,
+    split: str | None = None,
+    revision: str | None = None,
+    columns: Sequence[str] | None = None,
+    streaming: bool = False,
+) -> datasets.DatasetDict | datasets.Dataset:
+    """Load a dataset, its files checked against its manifest first.
+
+    Args:
+        name: a folder (a project's means its build/dataset), an installed dataset, or org/name.
+        split: one split; by default all, as a `datasets.DatasetDict`.
+        revision: branch, tag or commit of one on the Hub.
+        columns: the columns to read; by default all.
+        streaming: read while iterating.
+
+    Raises:
+        UsageError: there is no such dataset or no such split.
+        DatasetError: a file is missing, altered or was added.
+        HubError: the Hub cannot be reached, or does not give the dataset out.
+    """
+    folder = resolve(name, revision)
+    wanted = None if columns is None else list(columns)
+    try:
+        return loader.open_dataset(folder, split, wanted, streaming)
+    except loader.NoSuchSplitError as error:
+        raise UsageError(
+            Fault(name, str(error), "a split that is there", "name one of these, or none for all")
+        ) from error
+
+
+def resolve(name: str, revision: str | None = None) -> Path:
+    """Return the folder of a dataset, its files checked against its manifest.
+
+    Args:
+        name: as `load` takes it; org/name may carry @REVISION.
+        revision: branch, tag or commit of one on the Hub.
+
+    Raises:
+        UsageError: there is no such dataset.
+        DatasetError: a file is missing, altered or was added.
+    """
+    folder = _find(name, revision)
+    try:
+        loader.verify_files(folder)
+    except loader.DatasetAlteredError as error:
+        raise DatasetError(
+            Fault(path, what, "what the manifest lists", "build, install or fetch the dataset again")
+            for path, _, what in (each.rpartition(": ") for each in error.found)
+        ) from error
+    return folder
+
+
+def installed() -> dict[str, Path]:
+    """Return the datasets at hand and their folders; an installed wheel outranks what ships."""
+    from importlib.metadata import entry_points
+
+    found = {path.name: path for path in sorted(SHIPPED.glob("*")) if (path / loader.MANIFEST).exists()}
+    for point in entry_points(group=GROUP):
+        found[point.name] = Path(point.load())
+    return found
+
+
+def show(name: str) -> Shown:
+    """Take a first look at a dataset.
+
+    Args:
+        name: as `load` takes it.
+    """
+    import pyarrow.parquet as pq
+
+    folder = resolve(name)
+    manifest = Manifest.open(folder)
+    first = next(iter(manifest.splits.values())).files[0]
+    with pq.ParquetFile(folder / first) as file:
+        rows = next(file.iter_batches(batch_size=FIRST)).to_pylist()
+    return Shown(
+        manifest.name,
+        manifest.version,
+        folder,
+        manifest.license,
+        {split: facts.records for split, facts in manifest.splits.items()},
+        tuple(manifest.features),
+        manifest.languages,
+        manifest.sources,
+        tuple(rows),
+    )
+
+
+def _find(name: str, revision: str | None) -> Path:
+    """Return the folder that a name means, as yet unchecked."""
+    path = Path(name)
+    if path.is_dir():
+        return path / "build" / "dataset" if (path / "schema").is_dir() else path
+    at_hand = installed()
+    if name in at_hand:
+        return at_hand[name]
+    on_hub = ON_HUB.fullmatch(name)
+    if on_hub is None:
+        near = difflib.get_close_matches(name, at_hand, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else "imprint show lists those that are installed"
+        raise UsageError(
+            Fault(seen(name), "no folder and no installed dataset", "one of these, or org/name", hint)
+        )
+    from imprint.hub import fetch
+
+    return fetch(on_hub["repository"], revision or on_hub["revision"])

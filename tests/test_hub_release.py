@@ -1,0 +1,116 @@
+"""From raw text to the Hub and back, by the command line, on a real build."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hub.bench import TOKEN
+from hub.client import Client
+from hub.server import HubServer
+from hub.store import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("imprint.card") is None, reason="needs the whole press"
+)
+
+TEXTS = (
+    "Pasukan perdamaian CTSO tiba di Almaty pada hari Kamis untuk menjaga gedung pemerintah.",
+    "Presiden Kazakhstan mengatakan keadaan di semua daerah negara itu sudah kembali tenang.",
+    "Menteri pertahanan Rusia melaporkan bahwa penarikan pasukan berlangsung menurut rencana.",
+)
+
+LOAD = """
+    import json
+    from datasets import load_dataset
+    rows = load_dataset("org/kz-news")
+    print(json.dumps(sorted(text for split in rows.values() for text in split["text"])))
+"""
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    """A server with a member of org who may write."""
+    with HubServer() as server:
+        server.accounts[TOKEN] = Account("ada", organizations=("org",))
+        yield server
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with three short texts, built."""
+    folder = tmp_path / "project"
+    (folder / "raw").mkdir(parents=True)
+    for number, text in enumerate(TEXTS):
+        (folder / f"raw/{number}.txt").write_text(text + "\n", "utf-8")
+    client = Client("http://127.0.0.1:9", tmp_path)
+    named = ("--name", "kz-news", "--license", "cc0-1.0", "--language", "id")
+    for command in (("init", str(folder), "--yes", *named), ("build", str(folder))):
+        done = client.imprint(*command)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return all files of a folder."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+@pytest.mark.parametrize("xet", [False, True], ids=["lfs", "xet"])
+def test_a_release(hub: HubServer, project: Path, tmp_path: Path, xet: bool) -> None:
+    """Two pushes make one commit; datasets reads it; a rebuild gives the bytes of before."""
+    client = Client(hub.endpoint, tmp_path, TOKEN, xet=xet)
+    before = files(project / "build/dataset")
+    dry = client.imprint("push", str(project), "org/kz-news", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert hub.changes() == []
+    assert not (project / "schema/releases.toml").exists()
+    first = client.imprint("push", str(project), "org/kz-news", "--tag", "v1", "--json")
+    assert first.returncode == 0, first.stderr
+    recorded = files(project / "schema")
+    second = client.imprint("push", str(project), "org/kz-news")
+    assert second.returncode == 0, second.stderr
+    repository = hub.repositories["org/kz-news"]
+    assert [commit.parent == "" for commit in repository.history("main")] == [False, True]
+    assert json.loads(first.stdout)["revision"] == repository.resolve("v1").oid
+    assert repository.resolve("main").oid in recorded["releases.toml"].decode()
+    assert files(project / "schema") == recorded
+    assert client.run(LOAD) == sorted(TEXTS)
+    assert client.imprint("build", str(project)).returncode == 0
+    assert files(project / "build/dataset") == before
+    printed = dry.stdout + dry.stderr + first.stdout + first.stderr + second.stdout + second.stderr
+    assert TOKEN not in printed
+    assert not any(TOKEN.encode() in content for content in files(tmp_path).values())
+
+
+@pytest.mark.parametrize("path", ["raw/0.txt", "schema/dataset.toml"])
+def test_what_changed_since_the_build_is_not_pushed(
+    hub: HubServer, project: Path, tmp_path: Path, path: str
+) -> None:
+    """It is named, with exit 1, and the Hub is asked for no change."""
+    with (project / path).open("a") as opened:
+        opened.write("\n# once more\n")
+    done = Client(hub.endpoint, tmp_path, TOKEN).imprint("push", str(project), "org/kz-news")
+    assert done.returncode == 1
+    assert done.stderr.startswith("imprint: error: ")
+    assert path.split("/")[0] in done.stderr
+    assert hub.changes() == []
+
+
+@pytest.mark.parametrize("token", ["", "hf_unknown"])
+def test_without_a_right_it_is_one_line(project: Path, tmp_path: Path, token: str) -> None:
+    """Exit 2, one line on standard error, nothing on standard output."""
+    with HubServer() as server:
+        client = Client(server.endpoint, tmp_path, token)
+        done = client.imprint("push", str(project), "org/kz-news")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "nothing was uploaded" in done.stderr
+    assert not (project / "schema/releases.toml").exists()
