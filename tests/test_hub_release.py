@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,6 @@ from hub.store import Account
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("imprint.card") is None, reason="needs the whole press"
-)
 
 TEXTS = (
     "Pasukan perdamaian CTSO tiba di Almaty pada hari Kamis untuk menjaga gedung pemerintah.",

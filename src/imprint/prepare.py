@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,16 +188,25 @@ def _make(partition: Partition, key: str) -> Part:
     import pyarrow.compute as pc
 
     readings: list[Reading] = []
-    records: list[int] = []
+    records: Counter[str] = Counter()
     part = Part(key, (), (), "")
     folder, recipe = partition.folder, partition.recipe
     with _Sink(part.accepted(folder)) as accepted, _Sink(part.rejected(folder)) as rejected:
-        for batch, unit in _batches(partition, readings, records):
+        for batch, unit in _batches(partition, readings):
             pressed = press(batch, recipe, paragraphs=unit == "paragraph")
+            for count in pc.value_counts(pressed["raw_file"]).to_pylist():
+                records[count["values"]] += count["counts"]
             refused = pc.is_valid(pressed["_reason"])
             accepted.write(_with_digests(pressed.filter(pc.invert(refused)), recipe.record))
             rejected.write(_ledger(pressed.filter(refused)))
-    return Part(key, tuple(readings), tuple(records), _digest_files(part, folder))
+    whole = tuple(
+        dataclasses.replace(reading, reason="empty", detail="the file holds no record")
+        if reading.reason is None and not records[reading.raw_file]
+        else reading
+        for reading in readings
+    )
+    counts = tuple(0 if each.reason else records[each.raw_file] for each in whole)
+    return Part(key, whole, counts, _digest_files(part, folder))
 
 
 def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.RecordBatch:
@@ -229,15 +239,15 @@ def own_digest() -> str:
 
 
 def _batches(
-    partition: Partition, readings: list[Reading], records: list[int]
+    partition: Partition, readings: list[Reading]
 ) -> Iterator[tuple[pa.RecordBatch, str]]:
-    """Read the files one after the other; small ones with the same options share a batch."""
+    """Read the files one after the other; small ones with the same unit share a batch."""
     import pyarrow as pa
 
     waiting: list[pa.RecordBatch] = []
     unit, size = "", 0
     for each in partition.inputs:
-        for batch in _read_file(each, partition.recipe.want, readings, records):
+        for batch in _read_file(each, partition.recipe.want, readings):
             if waiting and (size >= BATCH_BYTES or unit != each.options.unit):
                 yield pa.concat_batches(waiting), unit
                 waiting, size = [], 0
@@ -248,24 +258,18 @@ def _batches(
 
 
 def _read_file(
-    given: RawInput, want: Want, readings: list[Reading], records: list[int]
+    given: RawInput, want: Want, readings: list[Reading]
 ) -> Iterator[pa.RecordBatch]:
     """Yield the records of one raw file, and say afterwards how it was read."""
     file = given.file
     reading = look(file.path, file.raw_file, given.options)
-    count = 0
     try:
         if reading.reason is None:
-            for batch in read(file.path, reading, given.options, want):
-                count += len(batch)
-                yield batch
+            yield from read(file.path, reading, given.options, want)
     except Unreadable as fault:
         reading = dataclasses.replace(reading, reason=fault.reason, detail=fault.detail)
-    if count == 0 and reading.reason is None:
-        reading = dataclasses.replace(reading, reason="empty", detail="the file holds no record")
     _refuse_changed(file)
     readings.append(reading)
-    records.append(0 if reading.reason else count)
 
 
 def _refuse_changed(file: RawFile) -> None:

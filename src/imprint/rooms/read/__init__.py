@@ -10,14 +10,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from imprint.rooms.read.dialect import Dialect, find_dialect, first_row, hold_columns
-from imprint.rooms.read.encoding import decoded, find_code, first_characters
 from imprint.rooms.read.files import RawFile, Unreadable, chunks, list_files, name_format
-from imprint.rooms.read.jsonl import read_jsonl
-from imprint.rooms.read.parquet import holds_text, parquet_columns, read_parquet
 from imprint.rooms.read.rows import Position, Want
-from imprint.rooms.read.table import read_csv
-from imprint.rooms.read.text import read_txt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +63,8 @@ def look(path: Path, raw_file: str, options: ReadOptions) -> Reading:
     Raises:
         RawError: the system does not give the file out.
     """
+    from imprint.rooms.read.encoding import find_code
+
     format_, compression, suffix = name_format(raw_file)
     reading = Reading(raw_file, format_, compression)
     if not format_:
@@ -88,6 +84,9 @@ def look(path: Path, raw_file: str, options: ReadOptions) -> Reading:
 
 def _look_at_parquet(path: Path, reading: Reading, options: ReadOptions) -> Reading:
     """Find the columns of a Parquet file."""
+    from imprint.rooms.read.dialect import hold_columns
+    from imprint.rooms.read.parquet import holds_text, parquet_columns
+
     found = parquet_columns(path, reading.raw_file, reading.compression, options.text)
     kinds = dict(found)
     columns = tuple(name for name, _ in found)
@@ -105,6 +104,9 @@ def _look_at_parquet(path: Path, reading: Reading, options: ReadOptions) -> Read
 
 def _look_at_csv(path: Path, reading: Reading, options: ReadOptions, suffix: str) -> Reading:
     """Find the dialect and the columns of a CSV file."""
+    from imprint.rooms.read.dialect import find_dialect, first_row, hold_columns
+    from imprint.rooms.read.encoding import decoded, first_characters
+
     text = first_characters(
         decoded(chunks(path, reading.raw_file, reading.compression), reading.encoding)
     )
@@ -144,6 +146,8 @@ def read(
         Unreadable: the file as a whole gives no record, or breaks off; also after some batches.
         RawError: the system does not give the file out.
     """
+    from imprint.rooms.read.encoding import decoded
+
     if reading.reason is not None:
         raise Unreadable(reading.reason, reading.detail or "")
     position = Position(reading.raw_file)
@@ -154,13 +158,22 @@ def read(
 
     try:
         if reading.format == "txt":
+            from imprint.rooms.read.text import read_txt
+
             yield from read_txt(stream, position, options, want)
         elif reading.format == "jsonl":
+            from imprint.rooms.read.jsonl import read_jsonl
+
             yield from read_jsonl(stream, position, options, want)
         elif reading.format == "csv":
+            from imprint.rooms.read.dialect import Dialect
+            from imprint.rooms.read.table import read_csv
+
             dialect = Dialect(reading.delimiter, reading.quote, reading.escape)
             yield from read_csv(stream, (dialect, reading.columns), position, options, want)
         else:
+            from imprint.rooms.read.parquet import read_parquet
+
             yield from read_parquet(path, reading.compression, position, options, want)
     except UnicodeError as error:
         raise Unreadable("encoding", str(error)) from error
