@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from imprint.rooms.read.dialect import Dialect
     from imprint.settings import ReadOptions
 
 __all__ = ["RawFile", "Reading", "Unreadable", "Want", "list_files", "look", "read"]
@@ -138,22 +139,22 @@ def read(
 
     Args:
         path: the file.
-        reading: what `look` found.
+        reading: what `look` found with the same options.
         options: what is declared for it.
         want: the columns to bring home, and the limits.
 
     Raises:
-        Unreadable: the file as a whole gives no record, or breaks off; also after some batches.
+        Unreadable: the file as a whole gives no record; before the first batch, unless it changed.
         RawError: the system does not give the file out.
     """
-    from imprint.rooms.read.encoding import decoded
-
     if reading.reason is not None:
         raise Unreadable(reading.reason, reading.detail or "")
     position = Position(reading.raw_file)
 
     def stream() -> Iterator[bytes]:
         """Begin to read the file anew."""
+        from imprint.rooms.read.encoding import decoded
+
         return decoded(chunks(path, reading.raw_file, reading.compression), reading.encoding)
 
     try:
@@ -166,14 +167,19 @@ def read(
 
             yield from read_jsonl(stream, position, options, want)
         elif reading.format == "csv":
-            from imprint.rooms.read.dialect import Dialect
             from imprint.rooms.read.table import read_csv
 
-            dialect = Dialect(reading.delimiter, reading.quote, reading.escape)
-            yield from read_csv(stream, (dialect, reading.columns), position, options, want)
+            yield from read_csv(stream, _layout(reading), position, options, want)
         else:
             from imprint.rooms.read.parquet import read_parquet
 
             yield from read_parquet(path, reading.compression, position, options, want)
     except UnicodeError as error:
         raise Unreadable("encoding", str(error)) from error
+
+
+def _layout(reading: Reading) -> tuple[Dialect, tuple[str, ...]]:
+    """Return how a CSV file is cut into cells, and the names of its columns."""
+    from imprint.rooms.read.dialect import Dialect
+
+    return Dialect(reading.delimiter, reading.quote, reading.escape), reading.columns
