@@ -1,0 +1,1 @@
+"""The tests of imprint, a file a module."""

@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imprint.records import default_record_schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DECLARED = """\
 name = "{name}"
@@ -28,7 +30,12 @@ why = "letters transposed: Collective Security Treaty Organization"
 
 
 def make(
-    root: Path, raw: dict[str, str | bytes], *, more: str = "", errata: str = CTSO, name: str = "small-news"
+    root: Path,
+    raw: dict[str, str | bytes],
+    *,
+    more: str = "",
+    errata: str = CTSO,
+    name: str = "small-news",
 ) -> Path:
     """Make a project of raw files; `more` is appended to dataset.toml."""
     for path, content in raw.items():

@@ -21,9 +21,13 @@ def corrected(
 ) -> tuple[str | None, list[tuple[str, str, int]]]:
     """Return a text as it is corrected, and its corrections."""
     columns: dict[str, Any] = {"text": [text], "language": [language], "raw_file": [raw_file]}
-    batch = correct(pa.record_batch({k: pa.array(v, pa.string()) for k, v in columns.items()}), errata)
+    batch = correct(
+        pa.record_batch({k: pa.array(v, pa.string()) for k, v in columns.items()}), errata
+    )
     (found,) = batch["corrections"].to_pylist()
-    return batch["text"][0].as_py(), [(each["wrong"], each["right"], each["count"]) for each in found]
+    return batch["text"][0].as_py(), [
+        (each["wrong"], each["right"], each["count"]) for each in found
+    ]
 
 
 def test_correction_is_recorded() -> None:
@@ -49,7 +53,16 @@ def test_word_wants_borders(text: str) -> None:
         ("“CTSO”–CTSO", "CTSO", "CSTO", "“CSTO”–CSTO"),
         ("a.b.c", ".b.", "-", "a-c"),
     ],
-    ids=["Thai", "Han", "Latin in Han", "Cyrillic inside a word", "ZWNJ", "mark", "quotes", "no word"],
+    ids=[
+        "Thai",
+        "Han",
+        "Latin in Han",
+        "Cyrillic inside a word",
+        "ZWNJ",
+        "mark",
+        "quotes",
+        "no word",
+    ],
 )
 def test_borders_in_every_script(text: str, wrong: str, right: str, after: str) -> None:
     """A border is asked for only beside scripts that write blanks between words."""

@@ -17,7 +17,8 @@ def facts(*rows: dict[str, Any]) -> pl.DataFrame:
     """Return the facts of records, each given by what matters of it."""
     default = {"released": False, "raw_bytes": 10, "raw_index": 0, "group": "g"}
     numbered = [
-        default | {"id": f"id{n}", "file": n, "raw_file": f"{n}.txt"} | row for n, row in enumerate(rows)
+        default | {"id": f"id{n}", "file": n, "raw_file": f"{n}.txt"} | row
+        for n, row in enumerate(rows)
     ]
     return pl.DataFrame(numbered)
 
@@ -72,7 +73,10 @@ def test_declared_id_on_two_texts_is_refused() -> None:
     table = facts({"text_digest": "x", "id": "a"}, {"text_digest": "y", "id": "a"})
     with pytest.raises(RawError) as error:
         dedup.number_copies(table, declared=True)
-    assert [fault.place for fault in error.value.faults] == ["raw/0.txt, record 0", "raw/1.txt, record 0"]
+    assert [fault.place for fault in error.value.faults] == [
+        "raw/0.txt, record 0",
+        "raw/1.txt, record 0",
+    ]
 
 
 def test_documents_that_share_a_text_are_one_group() -> None:

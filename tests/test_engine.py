@@ -9,8 +9,7 @@ import time
 import pytest
 
 from imprint.engine import Local, engine
-from imprint.errors import MachineError, RawError
-from imprint.errors import Fault
+from imprint.errors import Fault, MachineError, RawError
 
 
 def square_late(number: int) -> int:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hub.bench import NARROW, READER, TOKEN, Bench, build, open_bench, open_pusher
-from hub.client import Client
-from hub.pusher import Pusher, PushError
-from hub.server import nobody
-from hub.store import Repository
+
+from tests.hub.bench import NARROW, READER, TOKEN, Bench, build, open_bench, open_pusher
+from tests.hub.client import Client
+from tests.hub.pusher import Pusher, PushError
+from tests.hub.server import nobody
+from tests.hub.store import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

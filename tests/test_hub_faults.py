@@ -7,13 +7,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hub import server as answers
-from hub.bench import TOKEN, Bench, build, open_bench, open_pusher
-from hub.client import Client
-from hub.pusher import Pusher, PushError
-from hub.server import nobody
-from hub.store import Entry
-from hub.wire import Answer
+
+from tests.hub import server as answers
+from tests.hub.bench import TOKEN, Bench, build, open_bench, open_pusher
+from tests.hub.client import Client
+from tests.hub.pusher import Pusher, PushError
+from tests.hub.server import nobody
+from tests.hub.store import Entry
+from tests.hub.wire import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

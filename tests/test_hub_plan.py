@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hub.store import git_blob
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from imprint.hub.plan import (
 from imprint.hub.remote import RemoteFile
 from imprint.loader import BEGIN, END, front_and_block
 from imprint.manifest import File
+from tests.hub.store import git_blob
 
 OURS = b"""---
 configs:

@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hub.bench import TOKEN
-from hub.client import Client
-from hub.server import HubServer
-from hub.store import Account
+
+from tests.hub.bench import TOKEN
+from tests.hub.client import Client
+from tests.hub.server import HubServer
+from tests.hub.store import Account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,11 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
-from hub import server as answers
-from hub.client import Client
-from hub.server import HubServer
-from hub.store import Account, Entry, Repository, StoreError, git_blob
+
+from tests.hub import server as answers
+from tests.hub.client import Client
+from tests.hub.server import HubServer
+from tests.hub.store import Account, Entry, Repository, StoreError, git_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -273,7 +274,7 @@ def test_the_head_moves_in_one_step_with_the_look_at_it() -> None:
     """Of many commits on one parent exactly one lands, however they are interleaved."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from hub.store import Change
+    from tests.hub.store import Change
 
     repository = Repository("org/news", private=False, author="ada")
     base = repository.resolve("main").oid

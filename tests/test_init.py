@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from reading import SHARED
 
 from imprint.errors import RefusedError, UsageError
 from imprint.init import Looked, look_at, suggest_name, write_schema
+from tests.reading import SHARED
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,7 +29,10 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 def same_bytes(one: Path, other: Path) -> bool:
     """Say whether two folders hold the same files with the same bytes."""
-    names = [sorted(p.relative_to(f).as_posix() for p in f.rglob("*") if p.is_file()) for f in (one, other)]
+    names = [
+        sorted(p.relative_to(f).as_posix() for p in f.rglob("*") if p.is_file())
+        for f in (one, other)
+    ]
     return names[0] == names[1] and all(
         filecmp.cmp(one / name, other / name, shallow=False) for name in names[0]
     )
@@ -37,10 +40,10 @@ def same_bytes(one: Path, other: Path) -> bool:
 
 def test_record_is_cleaned_tagged_corrected_and_stripped(tmp_path: Path) -> None:
     """One raw file becomes one record with every column that the contract lists."""
-    raw = "Pasukan CTSO\u00a0mundur dari kota itu pada hari Kamis.\r\nMereka pulang.\r\nSumber: Alhurra."
+    raw = "Pasukan CTSO\u00a0mundur dari kota itu hari Kamis.\r\nMereka pulang.\r\nSumber: Alhurra."
     built = imprint.build(make(tmp_path, {"a/b.txt": raw}), workers=1)
     (row,) = rows(tmp_path)
-    assert row["text"] == "Pasukan CSTO mundur dari kota itu pada hari Kamis.\nMereka pulang."
+    assert row["text"] == "Pasukan CSTO mundur dari kota itu hari Kamis.\nMereka pulang."
     assert (row["language"], row["source"], row["split"]) == ("id", "Alhurra", "train")
     assert row["corrections"] == [{"wrong": "CTSO", "right": "CSTO", "count": 1}]
     assert (row["raw_file"], row["raw_index"]) == ("a/b.txt", 0)
@@ -70,7 +73,11 @@ def test_folder_of_mixed_files(tmp_path: Path) -> None:
     """Files that are read in three ways are all read, with a rule for each, no character lost."""
     (tmp_path / "raw").mkdir()
     news = SHARED / "corpora" / "news_id"
-    for path in (SHARED / "seed" / "article.txt", news / "ud_gsd_dev.txt", news / "hoax250_first110.csv"):
+    for path in (
+        SHARED / "seed" / "article.txt",
+        news / "ud_gsd_dev.txt",
+        news / "hoax250_first110.csv",
+    ):
         shutil.copy(path, tmp_path / "raw")
     given = ("--yes", "--name", "mixed", "--license", "cc-by-sa-4.0", "--language", "id")
     assert command("init", tmp_path, *given).returncode == 0
@@ -81,7 +88,9 @@ def test_folder_of_mixed_files(tmp_path: Path) -> None:
         file.write('\n[[read.rule]]\nfiles = "ud_gsd_dev.txt"\nunit = "paragraph"\n')
     records = imprint.build(tmp_path).manifest.records
     assert records.read == 668 == records.published + records.rejected + records.duplicate
-    letters = Counter("".join(row["text"] for row in rows(tmp_path) if row["raw_file"] == "ud_gsd_dev.txt"))
+    letters = Counter(
+        "".join(row["text"] for row in rows(tmp_path) if row["raw_file"] == "ud_gsd_dev.txt")
+    )
     wanted = Counter((news / "ud_gsd_dev.txt").read_text("utf-8"))
     for lost in [line for line in ledger(tmp_path) if line["raw_file"] == "ud_gsd_dev.txt"]:
         assert lost["reason"] == "duplicate"
@@ -96,8 +105,14 @@ def folder(root: Path, files: dict[str, bytes | str], order: list[str]) -> Path:
 
 def test_same_bytes_whatever_the_circumstances(tmp_path: Path) -> None:
     """Workers, hash seed, locale, folder and the order of the listing leave no trace."""
-    files: dict[str, Any] = {f"{n % 7}/{name}": text for n, (name, text) in enumerate(sentences(60).items())}
-    big = "".join(json.dumps({"text": f"{text} Baris {n}."}) + "\n" for n in range(40_000) for text in ["Berita"])
+    files: dict[str, Any] = {
+        f"{n % 7}/{name}": text for n, (name, text) in enumerate(sentences(60).items())
+    }
+    big = "".join(
+        json.dumps({"text": f"{text} Baris {n}."}) + "\n"
+        for n in range(40_000)
+        for text in ["Berita"]
+    )
     files["big.jsonl"] = big * 3
     names = sorted(files)
     one = folder(tmp_path / "one", files, names)
@@ -106,7 +121,9 @@ def test_same_bytes_whatever_the_circumstances(tmp_path: Path) -> None:
     second = command("build", two, "--workers", "2", PYTHONHASHSEED="1", LC_ALL="C.UTF-8")
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert same_bytes(one / "build" / "dataset", two / "build" / "dataset")
-    assert (one / "build" / "rejected.jsonl").read_bytes() == (two / "build" / "rejected.jsonl").read_bytes()
+    assert (one / "build" / "rejected.jsonl").read_bytes() == (
+        two / "build" / "rejected.jsonl"
+    ).read_bytes()
 
 
 def test_cached_build_equals_fresh_build(tmp_path: Path) -> None:
@@ -133,7 +150,18 @@ def test_damaged_cache_is_noticed(tmp_path: Path) -> None:
 
 LINES = st.lists(
     st.one_of(
-        st.sampled_from(["satu kalimat tentang CTSO", "", " ", "\u200b", "Sumber: Alhurra.", "{", "\x00", "teks"]),
+        st.sampled_from(
+            [
+                "satu kalimat tentang CTSO",
+                "",
+                " ",
+                "\u200b",
+                "Sumber: Alhurra.",
+                "{",
+                "\x00",
+                "teks",
+            ]
+        ),
         st.text(max_size=12),
     ),
     max_size=8,
@@ -148,16 +176,25 @@ def test_counts_add_up(
     tmp_path: Path, plain: list[str], lines: list[str], unit: str, exact: bool
 ) -> None:
     """Whatever the raw files hold, every record is published, rejected or a duplicate."""
-    root = tmp_path / str(random.getrandbits(60))  # noqa: S311 - no secret
+    root = tmp_path / str(random.getrandbits(60))
     jsonl = "\n".join(json.dumps({"text": line}) if n % 3 else line for n, line in enumerate(lines))
     more = f'[read]\nunit = "{unit}"\n[dedup]\nexact = {str(exact).lower()}\n'
     files: dict[str, Any] = {"a.txt": "\n".join(plain), "b.jsonl": jsonl, "c.txt": "selalu ada"}
     built = imprint.build(make(root, files, more=more), workers=1)
     records, lost = built.manifest.records, ledger(root)
     assert records.read == records.published + records.rejected + records.duplicate
-    assert records.published == len(rows(root)) == sum(s.records for s in built.manifest.splits.values())
-    assert len([line for line in lost if line["raw_index"] is not None]) == records.rejected + records.duplicate
-    assert len([line for line in lost if line["raw_index"] is None]) == built.manifest.files_rejected
+    assert (
+        records.published
+        == len(rows(root))
+        == sum(s.records for s in built.manifest.splits.values())
+    )
+    assert (
+        len([line for line in lost if line["raw_index"] is not None])
+        == records.rejected + records.duplicate
+    )
+    assert (
+        len([line for line in lost if line["raw_index"] is None]) == built.manifest.files_rejected
+    )
     places = [(row["raw_file"], row["raw_index"]) for row in (*rows(root), *lost)]
     assert len(places) == len(set(places))
     ids = [row["id"] for row in rows(root)]
@@ -169,7 +206,11 @@ def test_counts_add_up(
 def test_copies_are_numbered_and_stay_together(tmp_path: Path) -> None:
     """Without deduplication, copies share a split and have ids of their own, in path order."""
     same = "Teks yang sama persis di dua berkas."
-    files: dict[str, Any] = sentences(40) | {"x/1.txt": same, "x/2.txt": same, "x/3.txt": same + "\n"}
+    files: dict[str, Any] = sentences(40) | {
+        "x/1.txt": same,
+        "x/2.txt": same,
+        "x/3.txt": same + "\n",
+    }
     imprint.build(make(tmp_path, files, more="[dedup]\nexact = false\n"), workers=1)
     found = [row for row in rows(tmp_path) if row["raw_file"].startswith("x/")]
     assert len({row["split"] for row in found}) == 1
@@ -178,7 +219,9 @@ def test_copies_are_numbered_and_stay_together(tmp_path: Path) -> None:
 
 def test_declared_id_is_kept(tmp_path: Path) -> None:
     """`read.id` names the record, also through an erratum; a paragraph adds its number."""
-    lines = "".join(json.dumps({"nr": f"n{n}", "text": f"satu CTSO {n}\ndua {n}"}) + "\n" for n in range(3))
+    lines = "".join(
+        json.dumps({"nr": f"n{n}", "text": f"satu CTSO {n}\ndua {n}"}) + "\n" for n in range(3)
+    )
     make(tmp_path, {"a.jsonl": lines}, more='[read]\nid = "nr"\nunit = "paragraph"\n')
     imprint.build(tmp_path, workers=1)
     assert [row["id"] for row in rows(tmp_path)] == ["n0#1", "n0#2", "n1#1", "n1#2", "n2#1", "n2#2"]
@@ -186,7 +229,10 @@ def test_declared_id_is_kept(tmp_path: Path) -> None:
 
 def test_bad_line_is_one_rejected_record(tmp_path: Path) -> None:
     """A line that does not parse is in the ledger with its true line number; the rest is read."""
-    make(tmp_path, {"a.jsonl": '{"text": "satu"}\n\n{"text": \n{"text": "tiga"}\n{"teks": "empat"}\n'})
+    make(
+        tmp_path,
+        {"a.jsonl": '{"text": "satu"}\n\n{"text": \n{"text": "tiga"}\n{"teks": "empat"}\n'},
+    )
     imprint.build(tmp_path, workers=1)
     assert [row["text"] for row in rows(tmp_path)] == ["satu", "tiga"]
     lost = ledger(tmp_path)
@@ -197,7 +243,12 @@ def test_bad_line_is_one_rejected_record(tmp_path: Path) -> None:
 
 def test_file_without_records_is_one_line(tmp_path: Path) -> None:
     """An empty file, one of no known format and one of no certain encoding are each one line."""
-    files: dict[str, Any] = {"a.txt": "", "b.xyz": "?", "c.txt": b"\xa7\xb1\xfe\xff\x81 \x8d", "d.txt": "teks"}
+    files: dict[str, Any] = {
+        "a.txt": "",
+        "b.xyz": "?",
+        "c.txt": b"\xa7\xb1\xfe\xff\x81 \x8d",
+        "d.txt": "teks",
+    }
     built = imprint.build(make(tmp_path, files), workers=1)
     lost = {line["raw_file"]: line["reason"] for line in ledger(tmp_path)}
     assert lost == {"a.txt": "empty", "b.xyz": "format", "c.txt": "encoding"}
@@ -236,7 +287,9 @@ def test_check_holds_the_version_to_what_changed(tmp_path: Path) -> None:
     (tmp_path / "schema" / "errata.toml").write_text(CTSO.replace('"CSTO"', '"XSTO"'))
     declared = tmp_path / "schema" / "dataset.toml"
     for version, found in (("1.0.0", "other rows"), ("1.1.0", "wanted 2.0.0"), ("2.0.0", "")):
-        declared.write_text(declared.read_text().replace("1.0.0", version).replace("1.1.0", version))
+        declared.write_text(
+            declared.read_text().replace("1.0.0", version).replace("1.1.0", version)
+        )
         problems = imprint.check(tmp_path).problems
         assert (found in problems[0]) if found else problems == ()
 
@@ -297,7 +350,10 @@ def test_reader_never_misses_the_dataset(tmp_path: Path) -> None:
     imprint.build(make(tmp_path, sentences(3)), workers=1)
     place = tmp_path / "build" / "dataset"
     reader = subprocess.Popen(
-        [sys.executable, "-c", READER, place], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", READER, place],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     for turn in range(10):
         (tmp_path / "raw" / "0000.txt").write_text(f"Teks nomor {turn} yang berubah setiap kali.")
@@ -311,8 +367,8 @@ def test_reader_never_misses_the_dataset(tmp_path: Path) -> None:
 def test_killed_builds_leave_the_old_or_the_new(tmp_path: Path) -> None:
     """A build that is killed at a random moment leaves a whole dataset, and a rerun finishes."""
     imprint.build(make(tmp_path, sentences(200)), workers=1)
-    draw = random.Random(0)  # noqa: S311 - no secret
-    start = [sys.executable, "-m", "imprint", "build", tmp_path, "--workers", "1", "--quiet"]
+    draw = random.Random(0)
+    start = [sys.executable, "-m", "imprint", "build", str(tmp_path), "--workers", "1"]
     for turn in range(6):
         (tmp_path / "raw" / "0000.txt").write_text(f"Teks nomor {turn} yang berubah setiap kali.")
         process = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reading import SHARED, look_at, lost, reasons, rows_of, texts, want
 
 from imprint.errors import ProjectError, RawError
 from imprint.rooms.read import list_files
 from imprint.rooms.read.lines import line_blocks
+from tests.reading import SHARED, look_at, lost, reasons, rows_of, texts, want
 
 
 def sha256(data: bytes) -> str:

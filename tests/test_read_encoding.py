@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reading import SHARED, look_at, lost, reasons, rows_of, texts
+
+from tests.reading import SHARED, look_at, lost, reasons, rows_of, texts
 
 if TYPE_CHECKING:
     from pathlib import Path

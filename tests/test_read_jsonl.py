@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from reading import SHARED, Rows, lost, reasons, rows_of, texts, want
 
 from imprint.rooms.read.jsonl import Parser, find_lines
+from tests.reading import SHARED, Rows, lost, reasons, rows_of, texts, want
 
 if TYPE_CHECKING:
     from pathlib import Path

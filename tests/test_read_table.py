@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reading import SHARED, look_at, lost, reasons, rows_of, texts, want
 
 from imprint.rooms.read.dialect import Dialect, closed
 from imprint.rooms.read.table import read_rows
+from tests.reading import SHARED, look_at, lost, reasons, rows_of, texts, want
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -13,12 +12,17 @@ from hypothesis import strategies as st
 from imprint import releases
 from imprint.errors import ProjectError, RefusedError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 def record(*rows: tuple[str, str, int, bytes]) -> pl.DataFrame:
     """Return a release record of rows (id, split, place, what it says)."""
     names = ("id", "split", "place", "row")
     columns: dict[str, Any] = {name: [row[i] for row in rows] for i, name in enumerate(names)}
-    return pl.DataFrame(columns | {"key": [0] * len(rows)}).select("id", "key", "split", "place", "row")
+    return pl.DataFrame(columns | {"key": [0] * len(rows)}).select(
+        "id", "key", "split", "place", "row"
+    )
 
 
 OLD = record(("a", "train", 1, b"A"), ("b", "test", 2, b"B"))
@@ -29,7 +33,10 @@ OLD = record(("a", "train", 1, b"A"), ("b", "test", 2, b"B"))
     [
         (OLD, "nothing"),
         (record(("a", "train", 9, b"A"), ("b", "test", 2, b"B")), "patch"),
-        (record(*OLD.select("id", "split", "place", "row").rows(), ("c", "train", 3, b"C")), "minor"),
+        (
+            record(*OLD.select("id", "split", "place", "row").rows(), ("c", "train", 3, b"C")),
+            "minor",
+        ),
         (record(("a", "train", 1, b"A!"), ("b", "test", 2, b"B")), "major"),
         (record(("a", "train", 1, b"A")), "major"),
         (record(("a", "test", 1, b"A"), ("b", "test", 2, b"B")), "major"),
@@ -82,7 +89,9 @@ def test_low_version_is_refused(version: str, what: releases.Change, wanted: str
         releases.refuse_low_version(release("1.0.0"), version, what)
 
 
-@pytest.mark.parametrize(("version", "what"), [("2.0.0", "major"), ("1.1.0", "minor"), ("1.0.1", "patch")])
+@pytest.mark.parametrize(
+    ("version", "what"), [("2.0.0", "major"), ("1.1.0", "minor"), ("1.0.1", "patch")]
+)
 def test_fitting_version_passes(version: str, what: releases.Change) -> None:
     """A version that promises what there is passes."""
     releases.refuse_low_version(release("1.0.0"), version, what)
@@ -103,6 +112,7 @@ VERSIONS = st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st
 @given(VERSIONS, VERSIONS)
 def test_order_is_that_of_semantic_versions(one: tuple[int, ...], other: tuple[int, ...]) -> None:
     """A candidate comes before its release, candidates by number; 0 stands for the release here."""
+
     def text(v: tuple[int, ...]) -> str:
         return f"{v[0]}.{v[1]}.{v[2]}" + (f"-rc.{v[3]}" if v[3] else "")
 
@@ -112,7 +122,9 @@ def test_order_is_that_of_semantic_versions(one: tuple[int, ...], other: tuple[i
     assert (releases.order(text(one)) < releases.order(text(other))) == (key(one) < key(other))
 
 
-@pytest.mark.parametrize("content", ["[[release]]\nversion = 1", "[[release", '[[release]]\nversion = "x"'])
+@pytest.mark.parametrize(
+    "content", ["[[release]]\nversion = 1", "[[release", '[[release]]\nversion = "x"']
+)
 def test_damaged_table_is_one_line(tmp_path: Path, content: str) -> None:
     """A table that was changed by hand is said, with how to get it back."""
     (tmp_path / "releases.toml").write_text(content)

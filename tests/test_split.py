@@ -21,7 +21,7 @@ def facts(
     """Return the facts that a draw reads, a record a group unless documents are given."""
     fixed = [(released or {}).get(group) for group in documents or groups]
     columns = {"group": groups, "document": documents or groups, "released_split": fixed}
-    return pl.DataFrame(columns, {name: pl.String for name in columns})
+    return pl.DataFrame(columns, dict.fromkeys(columns, pl.String))
 
 
 def drawn(table: pl.DataFrame, by: split.Draw, salt: str = "") -> dict[str, str | None]:
@@ -87,7 +87,9 @@ def test_shares_are_met_by_new_records() -> None:
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=40), st.sampled_from(["quota", "hash"]))
+@given(
+    st.lists(st.sampled_from("abcde"), min_size=1, max_size=40), st.sampled_from(["quota", "hash"])
+)
 def test_groups_are_never_divided(groups: list[str], by: split.Draw) -> None:
     """All records of a group are in one split."""
     documents = [f"d{i}" for i in range(len(groups))]

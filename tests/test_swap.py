@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from imprint import swap
 from imprint.errors import MachineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def folder(path: Path, content: str) -> Path:

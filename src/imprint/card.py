@@ -64,8 +64,9 @@ def card(manifest: Manifest, written: str) -> str:
 def front_matter(manifest: Manifest) -> dict[str, Any]:
     """Return what stands in the card's front matter.
 
-    The configuration carries the version and a description with the digest: `datasets` caches by the
-    folder's name and the front matter, so a rebuilt dataset would else be served from the old cache.
+    The configuration carries the version and a description with the digest: `datasets` caches by
+    the folder's name and the front matter, so a rebuilt dataset would else be served from the old
+    cache.
     """
     files = {file.path: file.bytes for file in manifest.files}
     data = [

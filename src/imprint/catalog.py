@@ -1,4 +1,4 @@
-"""Find datasets by name: a folder, an installed one, one that ships with imprint, one on the Hub."""
+"""Find datasets by name: in a folder, installed, shipped with imprint, or on the Hub."""
 
 from __future__ import annotations
 
@@ -95,7 +95,9 @@ def resolve(name: str, revision: str | None = None) -> Path:
         loader.verify_files(folder)
     except loader.DatasetAlteredError as error:
         raise DatasetError(
-            Fault(path, what, "what the manifest lists", "build, install or fetch the dataset again")
+            Fault(
+                path, what, "what the manifest lists", "build, install or fetch the dataset again"
+            )
             for path, _, what in (each.rpartition(": ") for each in error.found)
         ) from error
     return folder
@@ -105,7 +107,9 @@ def installed() -> dict[str, Path]:
     """Return the datasets at hand and their folders; an installed wheel outranks what ships."""
     from importlib.metadata import entry_points
 
-    found = {path.name: path for path in sorted(SHIPPED.glob("*")) if (path / loader.MANIFEST).exists()}
+    found = {
+        path.name: path for path in sorted(SHIPPED.glob("*")) if (path / loader.MANIFEST).exists()
+    }
     for point in entry_points(group=GROUP):
         found[point.name] = Path(point.load())
     return found
@@ -148,9 +152,13 @@ def _find(name: str, revision: str | None) -> Path:
     on_hub = ON_HUB.fullmatch(name)
     if on_hub is None:
         near = difflib.get_close_matches(name, at_hand, n=1)
-        hint = f'did you mean "{near[0]}"?' if near else "imprint show lists those that are installed"
+        hint = (
+            f'did you mean "{near[0]}"?' if near else "imprint show lists those that are installed"
+        )
         raise UsageError(
-            Fault(seen(name), "no folder and no installed dataset", "one of these, or org/name", hint)
+            Fault(
+                seen(name), "no folder and no installed dataset", "one of these, or org/name", hint
+            )
         )
     from imprint.hub import fetch
 

@@ -20,7 +20,7 @@ from imprint.errors import Fault, ImprintError, UsageError, escape
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from imprint.build import Progress
+    from imprint.press import Progress
 
 NOT_YET = ("suggest", "languages", "report", "review", "diff", "explain")
 """Commands of the contract that are not there yet."""
@@ -70,8 +70,7 @@ def _command(name: str, example: str) -> Callable[[Callable[..., None]], click.C
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="\b\nExample:\n  imprint init corpus --yes --name my-news --license cc0-1.0 --language id\n"
-    "  imprint build corpus",
+    epilog="\b\nExample:\n  imprint init corpus --name my-news\n  imprint build corpus",
 )
 @click.version_option(imprint.__version__, message="imprint %(version)s")
 def commands() -> None:
@@ -104,7 +103,9 @@ def init(folder: str, languages: tuple[str, ...], as_json: bool, **given: Any) -
 @_command("build", "imprint build corpus --workers 4")
 @click.argument("folder", metavar="[DIR]", default=".", type=FOLDER)
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes.  [default: one a core]")
-@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="local or ray.")
+@click.option(
+    "--engine", type=click.Choice(["local", "ray"]), default="local", help="local or ray."
+)
 @click.option("--address", help="Of a Ray cluster.")
 @click.option("--fresh", is_flag=True, help="Trust no cache: read and press everything anew.")
 @click.option("--since", metavar="OLD", help="A release whose records keep their splits.")
@@ -302,7 +303,7 @@ def _refuse_later(what: str, given: object) -> None:
 def _progress(quiet: bool) -> Iterator[Progress]:
     """Give what shows progress: a bar on a terminal, nothing elsewhere."""
     if quiet or not sys.stderr.isatty():
-        yield lambda stage, done, total: None
+        yield lambda stage, done, total: None  # noqa: ARG005 - nobody is told
         return
     from tqdm import tqdm
 

@@ -10,7 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imprint.manifest import Manifest
+    from imprint.manifest import File, Manifest
 
 CONFORMS = "http://mlcommons.org/croissant/1.1"
 
@@ -21,6 +21,14 @@ TYPES = {
     "float64": "cr:Float64",
 }
 """Type of a feature -> Croissant's; everything else is a whole number."""
+
+STATEMENT = (
+    ("limitations", "rai:dataLimitations"),
+    ("biases", "rai:dataBiases"),
+    ("uses", "rai:dataUseCases"),
+    ("social_impact", "rai:dataSocialImpact"),
+)
+"""Key of [statement] -> property. Source: Croissant RAI specification 1.0."""
 
 LICENSES = "https://choosealicense.com/licenses/"
 """Where the Hub's own cards link a licence to."""
@@ -33,18 +41,7 @@ def croissant(manifest: Manifest) -> str:
         manifest: the facts; its files are the Parquet files.
     """
     context = resources.files("imprint").joinpath("data/croissant.context.json").read_text("utf-8")
-    files = [
-        {
-            "@type": "cr:FileObject",
-            "@id": file.path,
-            "name": file.path,
-            "contentUrl": file.path,
-            "contentSize": f"{file.bytes} B",
-            "encodingFormat": "application/x-parquet",
-            "sha256": file.sha256,
-        }
-        for file in manifest.files
-    ]
+    online = manifest.homepage or manifest.repository
     said: dict[str, Any] = {
         "@context": json.loads(context),
         "@type": "sc:Dataset",
@@ -52,25 +49,33 @@ def croissant(manifest: Manifest) -> str:
         "name": manifest.name,
         "description": manifest.description or manifest.title,
         "license": f"{LICENSES}{manifest.license}/",
-        "url": manifest.homepage or manifest.repository or f"https://huggingface.co/datasets/{manifest.name}",
+        "url": online or f"https://huggingface.co/datasets/{manifest.name}",
         "version": manifest.version,
         "inLanguage": list(manifest.declared_languages),
         "isLiveDataset": False,
         "citeAs": _citation(manifest),
-        "distribution": files,
-        "recordSet": [_splits(manifest), *_record_sets(manifest)],
     }
     if manifest.date:
         said["datePublished"] = manifest.date
     if manifest.authors:
         said["creator"] = [{"@type": "sc:Person", "name": name} for name in manifest.authors]
-    if "limitations" in manifest.statement:
-        said["rai:dataLimitations"] = manifest.statement["limitations"]
-    if "biases" in manifest.statement:
-        said["rai:dataBiases"] = manifest.statement["biases"]
-    if "uses" in manifest.statement:
-        said["rai:dataUseCases"] = manifest.statement["uses"]
+    said |= {key: manifest.statement[name] for name, key in STATEMENT if name in manifest.statement}
+    said["distribution"] = [_file(file) for file in manifest.files]
+    said["recordSet"] = [_splits(manifest), *_record_sets(manifest)]
     return json.dumps(said, ensure_ascii=False, indent=1) + "\n"
+
+
+def _file(file: File) -> dict[str, Any]:
+    """Return a file of the distribution."""
+    return {
+        "@type": "cr:FileObject",
+        "@id": file.path,
+        "name": file.path,
+        "contentUrl": file.path,
+        "contentSize": f"{file.bytes} B",
+        "encodingFormat": "application/x-parquet",
+        "sha256": file.sha256,
+    }
 
 
 def _splits(manifest: Manifest) -> dict[str, Any]:
@@ -81,7 +86,9 @@ def _splits(manifest: Manifest) -> dict[str, Any]:
         "name": "splits",
         "dataType": "cr:Split",
         "key": {"@id": "splits/name"},
-        "field": [{"@type": "cr:Field", "@id": "splits/name", "name": "name", "dataType": "sc:Text"}],
+        "field": [
+            {"@type": "cr:Field", "@id": "splits/name", "name": "name", "dataType": "sc:Text"}
+        ],
         "data": [{"splits/name": name} for name in manifest.splits],
     }
 
@@ -119,7 +126,10 @@ def _field(
     extract: dict[str, Any] = {"fileObject": {"@id": path}, "extract": {"column": column}}
     if inner:
         extract["transform"] = [{"jsonPath": ".".join(inner)}]
-    return field | {"dataType": TYPES.get(feature.get("dtype", ""), "sc:Integer"), "source": extract}
+    return field | {
+        "dataType": TYPES.get(feature.get("dtype", ""), "sc:Integer"),
+        "source": extract,
+    }
 
 
 def _citation(manifest: Manifest) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,7 +14,6 @@ from imprint.rooms.read import RawFile, list_files
 from imprint.swap import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from imprint.prepare import Part
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SMALL = 4_000_000
 """Bytes of raw files below which starting processes costs more than it saves. Measured: a process
 takes 0.6 s to start and import, in which one core presses some 10 MB."""
+
+HashAll = Callable[[Sequence[tuple[RawFile, ...]]], Iterator[list[str]]]
+"""Runs `hash_files` over groups of files, and gives the results in their order."""
 
 HASHED_AT_ONCE = 256
 """Raw files that one task hashes. Chosen: a task should outlast what it costs to send it."""
@@ -69,7 +72,7 @@ class FileRead:
 
 def raw_inputs(
     project: Project,
-    hash_all: Callable[[Sequence[tuple[RawFile, ...]]], Iterator[list[str]]],
+    hash_all: HashAll,
     cache: Path,
     *,
     trust: bool,
@@ -96,7 +99,16 @@ def raw_inputs(
                 "put the raw text there",
             )
         )
-    memory = cache / "raw.json"
+    digests = _digests(files, hash_all, cache / "raw.json", trust=trust)
+    return [
+        RawInput(each, digests[each.raw_file], read.options_for(each.raw_file)) for each in files
+    ]
+
+
+def _digests(
+    files: Sequence[RawFile], hash_all: HashAll, memory: Path, *, trust: bool
+) -> dict[str, str]:
+    """Return the SHA-256 of each file, and remember it for the next build."""
     known = _remembered(memory) if trust else {}
     digests = {
         file.raw_file: known[file.raw_file].sha256
@@ -108,13 +120,13 @@ def raw_inputs(
         tuple(unknown[start : start + HASHED_AT_ONCE])
         for start in range(0, len(unknown), HASHED_AT_ONCE)
     ]
-    few = sum(file.bytes for file in unknown) < SMALL
+    few = len(groups) < 2 or sum(file.bytes for file in unknown) < SMALL
     hashes = map(hash_files, groups) if few else hash_all(groups)
     for group, hashed in zip(groups, hashes, strict=True):
         digests |= {file.raw_file: digest for file, digest in zip(group, hashed, strict=True)}
     if unknown:
         _remember(memory, files, digests)
-    return [RawInput(each, digests[each.raw_file], read.options_for(each.raw_file)) for each in files]
+    return digests
 
 
 def hash_files(files: Sequence[RawFile]) -> list[str]:

@@ -1,7 +1,7 @@
 """Open a dataset that imprint built, after checking its files against its manifest.
 
-Needs `datasets` and nothing of imprint: this very file travels in every data wheel, and imprint itself
-opens datasets with it.
+Needs `datasets` and nothing of imprint: this very file travels in every data wheel, and imprint
+itself opens datasets with it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def open_dataset(
     folder: str | os.PathLike[str],
     split: str | None = None,
     columns: list[str] | None = None,
-    streaming: bool = False,  # noqa: FBT001, FBT002 - as datasets has it
+    streaming: bool = False,
 ) -> datasets.DatasetDict | datasets.Dataset:
     """Open the dataset in a folder, its files checked first.
 
@@ -93,7 +93,9 @@ def verify_files(folder: str | os.PathLike[str]) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads(content)
         listed = {file["path"]: (file["bytes"], file["sha256"]) for file in manifest["files"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetAlteredError([f"{root / MANIFEST}: no manifest of a dataset ({error})"]) from error
+        raise DatasetAlteredError(
+            [f"{root / MANIFEST}: no manifest of a dataset ({error})"]
+        ) from error
     state = _state(root, content, listed)
     if not _is_remembered(state):
         found = altered(root, listed)

@@ -1,9 +1,9 @@
-"""The first pass: raw files to one part file, through every room that looks at one record at a time.
+"""The first pass: raw files to part files, through every room that looks at single records.
 
-A partition is a few raw files; its part holds their records, cleaned, tagged, corrected and checked,
-with a digest of each. Parts are kept by content: the key of a partition is made of the digests of its
-raw files, of the settings that matter here, of the tools and of this source, so a part that is there
-under its key is the part that would be made.
+A partition is a few raw files; its part holds their records, cleaned, tagged, corrected and
+checked, with a digest of each. Parts are kept by content: the key of a partition is made of the
+digests of its raw files, of the settings that matter here, of the tools and of this source, so a
+part that is there under its key is the part that would be made.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import functools
 import hashlib
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from imprint.errors import Fault, RawError
-from imprint.inputs import RawInput
 from imprint.manifest import tools
 from imprint.rooms.check import check
 from imprint.rooms.clean import clean
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from imprint.inputs import RawInput
     from imprint.project import Erratum, Project, Publishers
     from imprint.records import RecordSchema
 
@@ -41,7 +41,7 @@ BATCH_BYTES = 8_000_000
 """Text in one batch. Measured: smaller ones pay for each call, larger ones leave the cache."""
 
 PARTITION_LEAST = 4_000_000
-"""Bytes of raw files that a partition has at least, where there are as many. Chosen: half a second."""
+"""Bytes of raw files that a partition has at least. Chosen: half a second of work."""
 
 PARTITION_MOST = 64_000_000
 """Bytes past which a partition takes no further file."""
@@ -78,9 +78,7 @@ class Recipe:
             reject_unexpected=settings.language.unexpected == "reject",
             strip=settings.source.strip,
             require_source=settings.source.required,
-            want=Want(
-                project.record, settings.limits.record_bytes, settings.limits.file_records
-            ),
+            want=Want(project.record, settings.limits.record_bytes, settings.limits.file_records),
         )
 
     def digest(self) -> str:
@@ -238,9 +236,7 @@ def own_digest() -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def _batches(
-    partition: Partition, readings: list[Reading]
-) -> Iterator[tuple[pa.RecordBatch, str]]:
+def _batches(partition: Partition, readings: list[Reading]) -> Iterator[tuple[pa.RecordBatch, str]]:
     """Read the files one after the other; small ones with the same unit share a batch."""
     import pyarrow as pa
 
@@ -257,9 +253,7 @@ def _batches(
         yield pa.concat_batches(waiting), unit
 
 
-def _read_file(
-    given: RawInput, want: Want, readings: list[Reading]
-) -> Iterator[pa.RecordBatch]:
+def _read_file(given: RawInput, want: Want, readings: list[Reading]) -> Iterator[pa.RecordBatch]:
     """Yield the records of one raw file, and say afterwards how it was read."""
     file = given.file
     reading = look(file.path, file.raw_file, given.options)
@@ -367,7 +361,7 @@ class _Sink:
         self._aside = path.with_name(path.name + NEW)
         self._writer: Any = None
 
-    def __enter__(self) -> _Sink:
+    def __enter__(self) -> Self:
         return self
 
     def write(self, batch: pa.RecordBatch) -> None:

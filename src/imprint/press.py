@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from imprint import releases, swap
@@ -32,12 +31,14 @@ from imprint.settle import Settled, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import polars as pl
 
     from imprint.engine import Engine
 
 Result = TypeVar("Result")
+
 
 class Progress(Protocol):
     """What is told how far a build is."""
@@ -83,8 +84,6 @@ class Pressed:
     parts: tuple[Path, ...]
     """The part files, in path order of their raw files."""
     settled: Settled
-    processes: Engine
-    """What runs the tasks that are still to come."""
 
 
 def build(
@@ -172,7 +171,9 @@ def press(
     new = place / f"dataset{swap.NEW}"
     with swap.machine_faults(place):
         tasks = shards(pressed.settled.kept, pressed.parts, project, new / "data")
-        written = list(_told(pressed.processes.run(write_shard, tasks), "write", len(tasks), progress))
+        few = int(pressed.settled.kept["text_bytes"].sum()) < 8 * SMALL
+        run = (Here() if few else processes).run(write_shard, tasks)
+        written = list(_told(run, "write", len(tasks), progress))
         manifest = describe(project, pressed.settled, pressed.inputs, written, new)
     _leave_ledger(place, pressed)
     swap.place_folder(new, place / "dataset")
@@ -258,12 +259,12 @@ def _settled(
     hash_all = functools.partial(processes.run, hash_files)
     inputs = raw_inputs(project, hash_all, cache, trust=not fresh)
     tasks = partitions(inputs, Recipe.of(project), folder)
-    if sum(each.file.bytes for each in inputs) < SMALL:
-        processes = Here()
-    parts = list(_told(processes.run(prepare, tasks), "read", len(tasks), progress))
+    few = len(tasks) < 2 or sum(each.file.bytes for each in inputs) < SMALL
+    run = (Here() if few else processes).run(prepare, tasks)
+    parts = list(_told(run, "read", len(tasks), progress))
     settled = settle(parts, folder, project)
     paths = tuple(part.accepted(folder) for part in parts)
-    return Pressed(inputs, files_read(inputs, parts), paths, settled, processes)
+    return Pressed(inputs, files_read(inputs, parts), paths, settled)
 
 
 def warnings(project: Project, pressed: Pressed) -> tuple[str, ...]:
@@ -271,7 +272,9 @@ def warnings(project: Project, pressed: Pressed) -> tuple[str, ...]:
     settled, settings = pressed.settled, project.settings
     said = []
     if not settings.date:
-        said.append('schema/dataset.toml: date is empty; give the day of the release as "YYYY-MM-DD"')
+        said.append(
+            'schema/dataset.toml: date is empty; give the day of the release as "YYYY-MM-DD"'
+        )
     said += [
         f'schema/errata.toml: erratum "{each.wrong}" matched nothing that is published'
         for each in corrected(project, settled)

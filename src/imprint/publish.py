@@ -107,10 +107,10 @@ def corrected(project: Project, settled: Settled) -> tuple[Corrected, ...]:
     import polars as pl
 
     applied = settled.kept.select("corrections").explode("corrections").drop_nulls()
-    applied = applied.unnest("corrections") if applied.height else None
-    found = {}
-    if applied is not None:
-        totals = applied.group_by("wrong", "right").agg(pl.sum("count"), pl.len().alias("records"))
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    if not applied.is_empty():
+        pairs = applied.unnest("corrections").group_by("wrong", "right")
+        totals = pairs.agg(pl.sum("count"), pl.len().alias("records"))
         found = {(wrong, right): (count, n) for wrong, right, count, n in totals.iter_rows()}
     return tuple(
         Corrected(each.wrong, each.right, each.why, *found.get((each.wrong, each.right), (0, 0)))

@@ -26,8 +26,8 @@ class Verified:
     folder: Path
     """The dataset that was compared."""
     compared: str
-    """"files": its files with its manifest; "bytes": also with a rebuild; "rows": the rebuild has the
-    same rows, but other tools made other bytes of them possible."""
+    """With the manifest: "files", or the "bytes" of a rebuild; its "rows" where other tools may
+    have made other bytes of them."""
     differences: tuple[str, ...]
     """What differs, each by name; nothing where all is well."""
     tools: tuple[str, ...]
@@ -71,7 +71,9 @@ def verify(
         except ImprintError as error:
             if not found:
                 raise
-            return Verified(project.dataset, "bytes", (*found, *error.lines()), (), *_size(manifest))
+            return Verified(
+                project.dataset, "bytes", (*found, *error.lines()), (), *_size(manifest)
+            )
         now = {f"raw/{each.raw_file}": each.sha256 for each in pressed.files}
         found += differences(before, now)
         tools = _other_tools(manifest.tools, built.manifest.tools)

@@ -1,15 +1,15 @@
 """What was released: which record, in which split, under which version.
 
 `schema/releases.toml` lists the releases; `schema/releases/VERSION.parquet` holds a row a record:
-its id, the hash of its document key, its split, the hash of its place and the hash of what it says.
-No text stands in either. Both are written by push and wheel and belong in version control: from them
-a fresh clone keeps every released record in its split, without asking anyone what was released.
+its id, the hash of its document key, its split, the hash of its place and the hash of what it
+says. No text stands in either. Both are written by push and wheel and belong in version control:
+from them a fresh clone keeps every released record in its split, without asking anyone what was
+released.
 """
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from imprint.swap import machine_faults, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     import polars as pl
 
@@ -86,7 +87,9 @@ def recorded(schema: Path) -> tuple[Release, ...]:
         ) from error
 
 
-def highest(releases: Iterable[Release], version: str, *, final_below: bool = False) -> Release | None:
+def highest(
+    releases: Iterable[Release], version: str, *, final_below: bool = False
+) -> Release | None:
     """Return the highest release not above a version, or the highest final one below it."""
     fitting = [
         release
@@ -189,7 +192,11 @@ def change(old: pl.DataFrame, new: pl.DataFrame) -> Change:
         return "major"
     if len(new) > len(old):
         return "minor"
-    return "patch" if not joined.filter(pl.col("place") != pl.col("place_new")).is_empty() else "nothing"
+    return (
+        "patch"
+        if not joined.filter(pl.col("place") != pl.col("place_new")).is_empty()
+        else "nothing"
+    )
 
 
 def step(old: str, new: str) -> Change:

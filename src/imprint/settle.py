@@ -137,9 +137,7 @@ def _refused(parts: Sequence[Part], folder: Path, files: pl.DataFrame) -> pl.Dat
     return pl.concat(frames).join(whole_files, on="raw_file", how="inner")
 
 
-def _facts(
-    parts: Sequence[Part], folder: Path, files: pl.DataFrame, group: str
-) -> pl.DataFrame:
+def _facts(parts: Sequence[Part], folder: Path, files: pl.DataFrame, group: str) -> pl.DataFrame:
     """Return a row a record that was accepted, with its part and its row in there."""
     import polars as pl
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imprint import hub, releases, wheels
@@ -11,6 +10,8 @@ from imprint.manifest import Manifest, altered
 from imprint.press import opened, refuse_stale, refuse_version
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imprint.hub import Pushed
     from imprint.project import Project
 

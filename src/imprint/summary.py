@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imprint.errors import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from imprint.hub import Push
+    from imprint.catalog import Shown
+    from imprint.hub import Pushed
     from imprint.init import Looked
     from imprint.inputs import FileRead
+    from imprint.manifest import Records
     from imprint.press import Build, Checked
     from imprint.rebuild import Verified
 
@@ -40,7 +42,10 @@ def table(rows: Iterable[Sequence[object]], indent: str = "  ", widest: int = WI
     shown = cells[:SHOWN]
     widths = [max(map(_width, column)) for column in zip(*shown, strict=True)]
     lines = [
-        indent + "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+        indent
+        + "  ".join(
+            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
+        )
         for row in shown
     ]
     if len(cells) > SHOWN:
@@ -74,8 +79,8 @@ def build(built: Build) -> str:
             table(facts, widest=WHOLE),
             "read as",
             files(built.files),
-            f'next: "imprint show {_here(built.folder)}" for a first look, "imprint verify{where}", '
-            f'"imprint wheel{where}", or "imprint push{where} ORG/NAME"',
+            f'next: "imprint show {_here(built.folder)}" or "imprint verify{where}"; '
+            f'to release, "imprint wheel{where}" or "imprint push{where} ORG/NAME"',
         ]
     )
 
@@ -118,7 +123,12 @@ def check(checked: Checked) -> str:
     facts = [("left out", _pairs(checked.reasons) or "nothing"), ("duplicates", ONLY_EXACT)]
     verdict = "not ready to release" if checked.problems else "ready to release"
     return "\n".join(
-        [f"{verdict}: {_ledger(checked.records)}", table(facts, widest=WHOLE), "read as", files(checked.files)]
+        [
+            f"{verdict}: {_ledger(checked.records)}",
+            table(facts, widest=WHOLE),
+            "read as",
+            files(checked.files),
+        ]
     )
 
 
@@ -201,7 +211,12 @@ def show(shown: Shown) -> str:
     ]
     first = [table(row.items(), indent="    ") for row in shown.first]
     return "\n".join(
-        [f"{shown.name} {shown.version}", table(facts, widest=WHOLE), "first records", "\n\n".join(first)]
+        [
+            f"{shown.name} {shown.version}",
+            table(facts, widest=WHOLE),
+            "first records",
+            "\n\n".join(first),
+        ]
     )
 
 
@@ -212,6 +227,7 @@ def installed(names: Mapping[str, Path]) -> str:
 
 def init(looked: Sequence[Looked], written: Sequence[Path]) -> str:
     """Return how raw/ would be read, and what was written."""
+    root = _here(written[0].parent.parent)
     head = ("file", "format", "encoding", "delimiter", "records", "text", "first record")
     rows = [
         (
@@ -230,20 +246,16 @@ def init(looked: Sequence[Looked], written: Sequence[Path]) -> str:
             "would be read as",
             table([head, *rows]),
             "wrote " + ", ".join(_here(path) for path in written),
-            "next: look at schema/dataset.toml, then run "
-            f'"imprint build {_here(written[0].parent.parent)}"',
+            f'next: look at schema/dataset.toml, then "imprint build {root}"',
         ]
     )
 
 
-def _ledger(records: Any) -> str:
+def _ledger(records: Records) -> str:
     """Return the four totals in one line."""
-    count = records if isinstance(records, dict) else {
-        name: getattr(records, name) for name in ("read", "published", "rejected", "duplicate")
-    }
     return (
-        f"{_count(count['read'], 'record')} read = {count['published']:,} published + "
-        f"{count['rejected']:,} rejected + {_count(count['duplicate'], 'duplicate')}"
+        f"{_count(records.read, 'record')} read = {records.published:,} published + "
+        f"{records.rejected:,} rejected + {_count(records.duplicate, 'duplicate')}"
     )
 
 

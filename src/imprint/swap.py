@@ -14,13 +14,13 @@ import errno
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imprint.errors import Fault, MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 NEW = ".new"
 """Suffix of what is being written. Whatever carries it may be deleted by the next command."""
@@ -100,7 +100,7 @@ def sweep(folder: Path) -> None:
 
 @contextlib.contextmanager
 def machine_faults(place: Path) -> Iterator[None]:
-    """Turn what the operating system refuses at `place` into a MachineError that says what to do."""
+    """Turn what the system refuses at `place` into an error that says what to do."""
     try:
         yield
     except OSError as error:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from imprint.manifest import Manifest
 
 DATED = (1980, 1, 1, 0, 0, 0)
-"""Of every entry: the earliest that a zip file can hold, so that the bytes are the same every time."""
+"""Of every entry: the earliest date that a zip file can hold."""
 
 MODE = 0o100644 << 16
 """Rights of every entry: a plain file that all may read."""
 
-PACKAGE = '''"""The dataset {name} {version}, as imprint built it: `load()` opens it, `path` is its folder."""
+PACKAGE = '''"""The dataset {name} {version}: `load()` opens it, `path` is its folder."""
 
 from pathlib import Path
 

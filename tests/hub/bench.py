@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hub.client import Client
-from hub.pusher import Pusher, PushError
-from hub.server import HubServer
-from hub.store import Account, Change, Entry, Repository
+from tests.hub.client import Client
+from tests.hub.pusher import Pusher, PushError
+from tests.hub.server import HubServer
+from tests.hub.store import Account, Change, Entry, Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from hub.store import Commit
+    from tests.hub.store import Commit
 
 TOKEN = "hf_" + "w" * 20
 """Of a member of org who may write."""

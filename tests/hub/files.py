@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from hub.routes import find, signed_in
-from hub.store import StoreError
-from hub.wire import Answer
-from hub.xet import parse_shard, parse_xorb
+from tests.hub.routes import find, signed_in
+from tests.hub.store import StoreError
+from tests.hub.wire import Answer
+from tests.hub.xet import parse_shard, parse_xorb
 
 if TYPE_CHECKING:
-    from hub.server import HubServer
-    from hub.wire import Request
-    from hub.xet import XetFile
+    from tests.hub.server import HubServer
+    from tests.hub.wire import Request
+    from tests.hub.xet import XetFile
 
 FOREVER = 4_102_444_800
 """When the tokens of the content store end: the year 2100, in Unix seconds."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hub.client import Client
+    from tests.hub.client import Client
 
 SECONDS = 60
 """How long one answer may take before the process counts as hanging."""

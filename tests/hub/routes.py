@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from hub.store import Change, Entry, Repository, StoreError, is_text, upload_mode
-from hub.wire import Answer
+from tests.hub.store import Change, Entry, Repository, StoreError, is_text, upload_mode
+from tests.hub.wire import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hub.server import HubServer
-    from hub.store import Account, Commit
-    from hub.wire import Request
+    from tests.hub.server import HubServer
+    from tests.hub.store import Account, Commit
+    from tests.hub.wire import Request
 
 
 def signed_in(hub: HubServer, request: Request) -> Account:

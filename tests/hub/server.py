@@ -9,14 +9,14 @@ import urllib.parse
 from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
-from hub import files, routes
-from hub.store import Account, Repository, StoreError
-from hub.wire import Answer, Fault, Handler, Logged, Request
+from tests.hub import files, routes
+from tests.hub.store import Account, Repository, StoreError
+from tests.hub.wire import Answer, Fault, Handler, Logged, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hub.xet import XetFile
+    from tests.hub.xet import XetFile
 
 _API = "/api/datasets/(?P<repo>[^/]+/[^/]+)"
 _REV = "(?P<rev>[^/]+)"

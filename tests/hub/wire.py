@@ -11,12 +11,12 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hub.store import StoreError
+from tests.hub.store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from hub.store import Account
+    from tests.hub.store import Account
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 REMOVED = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{AD}\x{200B}\x{2060}\x{FEFF}]"
-"""Control characters but tab and line feed, SOFT HYPHEN, ZERO WIDTH SPACE, WORD JOINER and ZERO WIDTH
-NO-BREAK SPACE. Carriage returns have become line feeds by then."""
+"""Control characters but tab and line feed, SOFT HYPHEN, ZERO WIDTH SPACE, WORD JOINER and ZERO
+WIDTH NO-BREAK SPACE. Carriage returns have become line feeds by then."""
 
 BLANK = r"[\t\p{Zs}\p{Zl}\p{Zp}]"
 """Everything that Unicode calls a separator (no-break, thin, ideographic, ... ), and tab.
@@ -46,8 +46,8 @@ NOT_COMPOSED = (
 """What a text that is not in NFC must contain: a character whose NFC_Quick_Check is No or Maybe, or
 two marks in a row (which may stand in the wrong order).
 
-Source: Unicode Standard Annex 15, section 9; derived from the decompositions of Unicode 14, with the
-compositions that Unicode 16 added."""
+Source: Unicode Standard Annex 15, section 9; derived from the decompositions of Unicode 14, with
+the compositions that Unicode 16 added."""
 
 DIRTY = rf"\r|{REMOVED}|[\t\p{{Zl}}\p{{Zp}}]|[\p{{Zs}}--\x20]|  |(?m:^ | $)|\n\n\n|\A\n|\n\z"
 """What a text that the steps after the repair of mojibake would change must contain."""

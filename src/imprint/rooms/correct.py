@@ -30,8 +30,8 @@ BLANKLESS = re.compile(
     "\u2e80-\u2fdf\u3000-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\ua4cf\ua980-\ua9ff\uaa60-\uaadf"
     "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
-"""Characters of scripts that set no blanks between words: Thai, Lao, Tibetan, Myanmar, Khmer, Tai Le
-and its like, Balinese, Han, Kana, Bopomofo, Yi, Javanese.
+"""Characters of scripts that set no blanks between words: Thai, Lao, Tibetan, Myanmar, Khmer, Tai
+Le and its like, Balinese, Han, Kana, Bopomofo, Yi, Javanese.
 
 Source: blocks of the Unicode Character Database; which write blanks: Unicode Standard Annex 14,
 line-breaking class SA, and the East Asian scripts."""

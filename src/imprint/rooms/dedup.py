@@ -101,7 +101,7 @@ def _refuse_repeated(facts: pl.DataFrame) -> None:
             f"raw/{raw_file}, record {raw_index}",
             f"id {seen(name)}, which other records have too",
             "an id for each record",
-            "correct the ids in raw/, or set read.id in schema/dataset.toml to a field that is unique",
+            "correct the ids in raw/, or name a unique field in read.id of schema/dataset.toml",
         )
         for name, raw_file, raw_index in repeated.select("id", "raw_file", "raw_index").iter_rows()
     )

@@ -1,10 +1,10 @@
 """Tell the language of each record, and how certain that is.
 
-`consensus` asks pycld2 on every record: it is compiled, fast, and knows Malay, Javanese and Sundanese.
-Where it is not sure, and on short texts in languages that are often taken for each other, fasttext's
-lid.176 is asked too, and where these two do not agree, langdetect. Their scores are combined, each only
-over the languages that the detector knows: langdetect knows neither Javanese nor Malay, and asking it
-to agree would make all of these "und".
+`consensus` asks pycld2 on every record: it is compiled, fast, and knows Malay, Javanese and
+Sundanese. Where it is not sure, and on short texts in languages that are often taken for each
+other, fasttext's lid.176 is asked too, and where these two do not agree, langdetect. Their scores
+are combined, each only over the languages that the detector knows: langdetect knows neither
+Javanese nor Malay, and asking it to agree would make all of these "und".
 
 All arithmetic of ours is in whole thousandths, so that the answer is the same on any machine.
 """
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HEAD = 512
-"""Characters of a text that are looked at. Source: measured, 512 are as good as the whole on news."""
+"""Characters of a text that are looked at. Source: measured, 512 are as good as the whole on
+news."""
 
 SURE = 90
 """Percent of a text that pycld2 has to give to one language, reliably, to be taken at its word.
 
-Source: measured on 300 parallel sentences in each of 13 languages: 98.7 % of such answers are right."""
+Source: measured on 300 parallel sentences in each of 13 languages: 98.7 % of such answers are
+right."""
 
 SHORT = 200
 """Characters below which languages of `CLOSE` get a second opinion. Chosen: two sentences."""
@@ -72,8 +74,9 @@ class Opinion(NamedTuple):
 def language(batch: pa.RecordBatch, detector: str, declared: Sequence[str]) -> pa.RecordBatch:
     """Fill `language` where it is null, and add `language_score`.
 
-    A language that the input gives is brought to its shortest form and has the score 1; a tag that is
-    none rejects the record. The answer on a text depends on nothing but the text and the arguments.
+    A language that the input gives is brought to its shortest form and has the score 1; a tag that
+    is none rejects the record. The answer on a text depends on nothing but the text and the
+    arguments.
 
     Args:
         batch: n records. Reads `text`, `language`, `_reason`.
@@ -130,7 +133,9 @@ def expect(batch: pa.RecordBatch, declared: Sequence[str]) -> pa.RecordBatch:
     import pyarrow.compute as pc
 
     stranger = pc.invert(pc.is_in(batch["language"], pa.array(list(declared), pa.string())))
-    stranger = pc.and_(stranger, pc.and_(pc.is_null(batch["_reason"]), pc.is_valid(batch["language"])))
+    stranger = pc.and_(
+        stranger, pc.and_(pc.is_null(batch["_reason"]), pc.is_valid(batch["language"]))
+    )
     said = pc.binary_join_element_wise("language ", batch["language"], " is not declared", "")
     for name, value in (("_reason", pa.scalar("language")), ("_detail", said)):
         column = pc.if_else(stranger, value, batch[name])
@@ -163,7 +168,9 @@ def _consensus(head: str, declared: frozenset[str]) -> tuple[str, int]:
     opinions = [first] if first.scores and reliable else []
     opinions.append(_fasttext(head))
     found = _combine(opinions, declared)
-    named = {name for opinion in opinions for name, score in opinion.scores.items() if score >= TOLD}
+    named = {
+        name for opinion in opinions for name, score in opinion.scores.items() if score >= TOLD
+    }
     if found[1] < AGREED and named <= _known("langdetect"):
         opinions.append(_langdetect(head))
         found = _combine(opinions, declared)
@@ -215,7 +222,9 @@ def _fasttext(head: str) -> Opinion:
     """Ask fasttext's lid.176."""
     labels, chances = _fasttext_model().predict(head.replace("\n", " "), k=3)
     pairs = zip(labels, chances, strict=True)
-    return Opinion("fasttext", _thousandths((label.removeprefix("__label__"), p) for label, p in pairs))
+    return Opinion(
+        "fasttext", _thousandths((label.removeprefix("__label__"), p) for label, p in pairs)
+    )
 
 
 def _langdetect(head: str) -> Opinion:
@@ -227,7 +236,9 @@ def _langdetect(head: str) -> Opinion:
         found = langdetect.detect_langs(head)
     except langdetect.LangDetectException:  # no letters: no opinion
         return Opinion("langdetect", {})
-    return Opinion("langdetect", _thousandths((each.lang.split("-")[0], each.prob) for each in found))
+    return Opinion(
+        "langdetect", _thousandths((each.lang.split("-")[0], each.prob) for each in found)
+    )
 
 
 def _thousandths(chances: Iterable[tuple[str, float]]) -> dict[str, int]:
@@ -250,11 +261,12 @@ def _known(detector: str) -> frozenset[str]:
     if detector == "fasttext":
         labels, _ = _fasttext_model().predict("a", k=1000, threshold=-1.0)
         return frozenset(shortest(label.removeprefix("__label__")) for label in labels)
-    from langdetect import detector_factory
+    from importlib import resources
 
-    detector_factory.init_factory()
-    names = detector_factory._factory.get_lang_list()  # noqa: SLF001 - it offers no other way
-    return frozenset(shortest(name.split("-")[0]) for name in names)
+    profiles = resources.files("langdetect").joinpath(
+        "profiles"
+    )  # loading them takes half a second
+    return frozenset(shortest(path.name.split("-")[0]) for path in profiles.iterdir())
 
 
 @functools.cache

@@ -1,9 +1,9 @@
 """Read the publisher that a text credits, and take the attribution out of the text.
 
-Precise before complete: a wrong source is worse than none. Only a line of its own among the first or
-last lines counts, a bracket that closes the text, or an agency in the dateline; a generic word is no
-publisher, and a photo credit is none of the text's. A compiled search over the whole column picks the
-texts that could have one; only they are looked at in Python.
+Precise before complete: a wrong source is worse than none. Only a line of its own among the first
+or last lines counts, a bracket that closes the text, or an agency in the dateline; a generic word
+is no publisher, and a photo credit is none of the text's. A compiled search over the whole column
+picks the texts that could have one; only they are looked at in Python.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class Found(NamedTuple):
     """Offset behind its last."""
 
 
-def source(batch: pa.RecordBatch, publishers: Publishers, strip: bool) -> pa.RecordBatch:  # noqa: FBT001
+def source(batch: pa.RecordBatch, publishers: Publishers, strip: bool) -> pa.RecordBatch:
     """Fill `source` where it is null, and take the attribution out of `text`.
 
-    A source that the input gives outranks the rule by path, and that what the text says. Rows of one
-    document (paragraphs) have one source; the row that is the attribution is left empty.
+    A source that the input gives outranks the rule by path, and that what the text says. Rows of
+    one document (paragraphs) have one source; the row that is the attribution is left empty.
 
     Args:
         batch: n records. Reads `text`, `source`, `raw_file`, `_document_index`.
@@ -100,12 +100,14 @@ def require(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _attributions(
     batch: pa.RecordBatch, reader: _Reader
 ) -> Iterator[tuple[Sequence[int], Found, tuple[int, int]]]:
-    """Yield the rows of each document that has an attribution, and the row and offset where it is."""
+    """Yield the rows of each document with an attribution, and in which of them it stands where."""
     import polars as pl
 
     text = pl.Series("text", pl.from_arrow(batch["text"])).fill_null("")
     place = pl.DataFrame(pl.from_arrow(batch.select(["raw_file", "_document_index"])))
-    rows = pl.DataFrame({"text": text, "document": place.to_struct().rle_id()}).with_row_index("row")
+    rows = pl.DataFrame({"text": text, "document": place.to_struct().rle_id()}).with_row_index(
+        "row"
+    )
     if rows["document"].n_unique() < len(rows):
         grouped = rows.group_by("document", maintain_order=True)
         documents = grouped.agg("row", pl.col("text").str.join("\n"))
@@ -129,7 +131,9 @@ def _without(text: str, start: int, end: int) -> str:
     before, after = text[:start], text[end:]
     begins_line = before == "" or before.endswith("\n")
     if begins_line and (after == "" or after.startswith("\n")):
-        joined = before.rstrip("\n") + ("\n\n" if before.endswith("\n\n") or after.startswith("\n\n") else "\n")
+        joined = before.rstrip("\n") + (
+            "\n\n" if before.endswith("\n\n") or after.startswith("\n\n") else "\n"
+        )
         text = joined + after.lstrip("\n")
     elif after[:1] in {"", "\n", " "}:
         text = before.rstrip(" ") + after
@@ -160,13 +164,17 @@ class _Reader:
         label = rf"(?:{labels})(?:\s*[:：]\s*|\s+[–—-]\s+)"
         name = rf"(?P<name>[^\n]{{1,{NAME_CHARACTERS}}}?)"
         self._line = re.compile(rf"{OPEN}?\s*{label}{name}\s*{CLOSE}?[.。]?", re.IGNORECASE)
-        self._bracket = re.compile(rf"(?P<all>{OPEN}\s*{label}{name}\s*{CLOSE})[.。]?$", re.IGNORECASE)
+        self._bracket = re.compile(
+            rf"(?P<all>{OPEN}\s*{label}{name}\s*{CLOSE})[.。]?$", re.IGNORECASE
+        )
         self._opening = re.compile(rf"(?:{openings}) {name}\.?")
         self._agency = re.compile(r"\((?P<name>[^()\n]{2,40})\)\.?$")
-        self._dateline = re.compile(rf"[^\n()a-zß-ÿ]{{2,40}}(?P<all> \((?P<name>{agencies})\))\s*[—–-] ")
+        self._dateline = re.compile(
+            rf"[^\n()a-zß-ÿ]{{2,40}}(?P<all> \((?P<name>{agencies})\))\s*[—–-] "
+        )
         self.test = (
             rf"(?i:(?:^|\n|{OPEN})\s*{OPEN}?\s*(?:{labels})\s*[:：–—-])|(?:^|\n)(?:{openings}) "
-            rf"|\([^()\n]{{2,40}}\)\.?(?:\n|\z)|\A[^\n]{{0,40}} \((?:{agencies})\)"
+            rf"|\([^()\n]{{2,40}}\)\.?\s*\z|\A[^\n]{{0,40}} \((?:{agencies})\)"
         )
 
     def canonical(self, name: str) -> str:
@@ -193,7 +201,11 @@ class _Reader:
         bracket = self._bracket.search(line)
         if bracket is not None:
             name = self._name(bracket["name"])
-            return None if name is None else Found(name, start + bracket.start("all"), start + bracket.end("all"))
+            return (
+                None
+                if name is None
+                else Found(name, start + bracket.start("all"), start + bracket.end("all"))
+            )
         opening = self._opening.fullmatch(line)
         if opening is not None and all(word[:1].isupper() for word in opening["name"].split()):
             name = self._name(opening["name"])
@@ -223,7 +235,12 @@ class _Reader:
             return self.canonical(first)
         if _folded(name) in self._generic or len(name.split()) > NAME_WORDS:
             return None
-        if not name or not name[0].isalnum() or name[0].islower() or re.search(r"[:!?。]|\. ", name):
+        if (
+            not name
+            or not name[0].isalnum()
+            or name[0].islower()
+            or re.search(r"[:!?。]|\. ", name)
+        ):
             return None
         return first
 
@@ -234,7 +251,8 @@ def _known() -> Mapping[str, tuple[str, ...]]:
     text = resources.files("imprint").joinpath("data/attribution.toml").read_text("utf-8")
     tables = tomllib.loads(text)
     return {
-        table: tuple(dict.fromkeys(itertools.chain(*lists.values()))) for table, lists in tables.items()
+        table: tuple(dict.fromkeys(itertools.chain(*lists.values())))
+        for table, lists in tables.items()
     }
 
 

@@ -27,7 +27,9 @@ def mode(documents: int) -> Draw:
     return "quota" if documents < FEW else "hash"
 
 
-def assign(facts: pl.DataFrame, shares: Mapping[str, Fraction], salt: str, by: Draw) -> pl.DataFrame:
+def assign(
+    facts: pl.DataFrame, shares: Mapping[str, Fraction], salt: str, by: Draw
+) -> pl.DataFrame:
     """Give each record a split.
 
     A group that holds released records takes their split, whatever the draw would say. One whose
@@ -54,7 +56,9 @@ def assign(facts: pl.DataFrame, shares: Mapping[str, Fraction], salt: str, by: D
         .sort("group")
     )
     fixed = groups.with_columns(
-        pl.when(pl.col("released").list.len() == 1).then(pl.col("released").list.first()).alias("split")
+        pl.when(pl.col("released").list.len() == 1)
+        .then(pl.col("released").list.first())
+        .alias("split")
     )
     drawn = fixed.filter(pl.col("released").list.len() == 0)
     hashes = [_unit(salt, group) for group in drawn["group"]]

@@ -1,9 +1,10 @@
 """Write the published records as Parquet, cut where their own hashes say so.
 
-The rows of a split stand in order of their document key's hash. A shard is a node of the binary tree
-over that hash: the whole split is node 1, its halves 2 and 3, and so on; a node that is too large is
-halved. Row groups are nodes of the same tree, further down. So a record that comes, goes or changes
-rewrites the shard that it is in, at most two where a node is halved or joined, and no other file.
+The rows of a split stand in order of their document key's hash. A shard is a node of the binary
+tree over that hash: the whole split is node 1, its halves 2 and 3, and so on; a node that is too
+large is halved. Row groups are nodes of the same tree, further down. So a record that comes, goes
+or changes rewrites the shard that it is in, at most two where a node is halved or joined, and no
+other file.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from imprint.records import RecordSchema
+
+    Numbers = Sequence[int] | np.ndarray[Any, Any]
 
 ROW_GROUP_BYTES = 96_000_000
 """Uncompressed bytes above which a row group is halved, so that they are 48 to 96 MB.
@@ -89,7 +92,7 @@ class Written:
     """Digest of the file, in hex."""
 
 
-def nodes(hashes: Sequence[int], sizes: Sequence[int], limit: int, root: int = 1) -> Iterator[Node]:
+def nodes(hashes: Numbers, sizes: Numbers, limit: int, root: int = 1) -> Iterator[Node]:
     """Cut rows into nodes of at most `limit` bytes, as far as their hashes differ.
 
     Args:
@@ -166,9 +169,9 @@ def text_digests(text: pa.Array) -> pa.Array:
 def row_digests(table: pa.Table | pa.RecordBatch, texts: pa.Array) -> list[bytes]:
     """Return the SHA-256 of what each record says: all columns but its id and its place.
 
-    The same rows have the same digests under any version of any writer. Each value is written as its
-    length and its text, numbers in decimal, floats by their bits, lists as JSON, null as `-`; the
-    text by its own digest.
+    The same rows have the same digests under any version of any writer. Each value is written as
+    its length and its text, numbers in decimal, floats by their bits, lists as JSON, null as `-`;
+    the text by its own digest.
 
     Args:
         table: n records with the published columns and no other.
