@@ -90,7 +90,7 @@ def resolve(name: str, revision: str | None = None) -> Path:
         UsageError: there is no such dataset.
         DatasetError: a file is missing, altered or was added.
     """
-    folder = _find(name, revision)
+    folder = find(name, revision)
     try:
         loader.verify_files(folder)
     except loader.DatasetAlteredError as error:
@@ -141,7 +141,7 @@ def show(name: str) -> Shown:
     )
 
 
-def _find(name: str, revision: str | None) -> Path:
+def find(name: str, revision: str | None = None) -> Path:
     """Return the folder that a name means, as yet unchecked."""
     path = Path(name)
     if path.is_dir():

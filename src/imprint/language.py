@@ -67,8 +67,7 @@ UNDETERMINED = "und"
 """Source: ISO 639-2."""
 
 REFUSED = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]|[^\x00-\uffff]")
-"""Characters with which pycld2 refuses a text, and those beyond the first plane, whose last two of
-each plane it refuses. Source: tried with every character."""
+"""Characters with which pycld2 refuses a text, beyond the first plane only some. Source: tried."""
 
 WORD = re.compile(r"[^\W\d_]+")
 """A run of letters."""
@@ -120,7 +119,12 @@ def language(batch: pa.RecordBatch, detector: str, declared: Sequence[str]) -> p
     judged = text.is_not_null() & pl.Series(pl.from_arrow(batch["_reason"])).is_null()
     blank = given.fill_null("").str.strip_chars() == ""
     asked, told = (judged & blank).arg_true(), (judged & ~blank).arg_true()
-    names, scores = JUDGES[detector](_heads(text.gather(asked)), frozenset(declared))
+    judge = {
+        "consensus": functools.partial(_consensus, frozenset(declared)),
+        "fasttext": functools.partial(_alone, _ask_fasttext),
+        "langdetect": functools.partial(_alone, _ask_langdetect),
+    }[detector]
+    names, scores = judge(_heads(text.gather(asked)))
     found = given.scatter(asked, pl.Series(names, dtype=pl.String))
     score = pl.Series(np.full(len(text), np.nan)).scatter(asked, np.array(scores) / 1000)
     score = score.scatter(told, 1.0).fill_nan(None).cast(pl.Float32)
@@ -140,14 +144,13 @@ def expect(batch: pa.RecordBatch, declared: Sequence[str]) -> pa.RecordBatch:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    plain = pa.array(sorted({tag.split("-")[0] for tag in declared}), pa.string())
+    plain = pa.array([tag.split("-")[0] for tag in declared], pa.string())
     primary = pc.replace_substring_regex(batch["language"], "-.*", "")
     stranger = pc.and_(pc.invert(pc.is_in(primary, plain)), pc.is_valid(primary))
     stranger = pc.and_(stranger, pc.is_null(batch["_reason"]))
     said = pc.binary_join_element_wise("language ", batch["language"], " is not declared", "")
     batch = _replaced(batch, "_detail", pc.if_else(stranger, said, batch["_detail"]))
-    reason = pc.if_else(stranger, pa.scalar("language"), batch["_reason"])
-    return _replaced(batch, "_reason", reason)
+    return _replaced(batch, "_reason", pc.if_else(stranger, "language", batch["_reason"]))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -179,7 +182,7 @@ def _heads(text: pl.Series) -> list[str]:
     return [head[:cut] if cut > 0 else head for head, cut in zip(heads, cuts, strict=True)]
 
 
-def _consensus(heads: list[str], declared: frozenset[str]) -> tuple[list[str], list[int]]:
+def _consensus(declared: frozenset[str], heads: list[str]) -> tuple[list[str], list[int]]:
     """Ask one detector about all texts, and the others about those on which it is not sure."""
     answers = _ask_cld2(heads)
     names = [_language(code) or UNDETERMINED for code, *_ in answers]
@@ -220,8 +223,7 @@ def _unsure(heads: list[str], names: list[str], answers: list[Answer]) -> list[i
     doubtful |= points < np.fromiter(map(floor.__getitem__, names), np.int64, n)
     lengths = np.fromiter(map(len, heads), np.int64, n)
     doubtful |= lengths < np.fromiter(map(short.__getitem__, names), np.int64, n)
-    rows: list[int] = np.flatnonzero(doubtful).tolist()
-    return rows
+    return list(map(int, np.flatnonzero(doubtful)))
 
 
 def _opinion(name: str, answer: Answer) -> Opinion:
@@ -292,11 +294,8 @@ def _calibrated(name: str, score: int) -> int:
     return low + (score - left) * (high - low) // (right - left)
 
 
-def _alone(
-    heads: list[str], declared: frozenset[str], ask: Callable[[str], Opinion]
-) -> tuple[list[str], list[int]]:
+def _alone(ask: Callable[[str], Opinion], heads: list[str]) -> tuple[list[str], list[int]]:
     """Take one detector's word, and its own score."""
-    del declared  # one voice needs nobody to decide
     names, scores = [], []
     for head in heads:
         found = ask(head).scores if head else {}
@@ -321,16 +320,8 @@ def _ask_langdetect(head: str) -> Opinion:
     try:
         found = langdetect.detect_langs(head)
     except langdetect.LangDetectException:  # nothing in the text that it goes by
-        return Opinion("langdetect", {})
+        found = []
     return Opinion("langdetect", _thousandths((each.lang, each.prob) for each in found))
-
-
-JUDGES: dict[str, Callable[[list[str], frozenset[str]], tuple[list[str], list[int]]]] = {
-    "consensus": _consensus,
-    "fasttext": functools.partial(_alone, ask=_ask_fasttext),
-    "langdetect": functools.partial(_alone, ask=_ask_langdetect),
-}
-"""Who can be asked: name in schema/dataset.toml -> texts and declared languages to answers."""
 
 
 def _thousandths(chances: Iterable[tuple[str, float]]) -> dict[str, int]:

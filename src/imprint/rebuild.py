@@ -53,7 +53,7 @@ def verify(
         ImprintError: the project or the dataset cannot be opened.
     """
     if not isinstance(name, Project) and not _is_project(Path(name)):
-        folder = catalog.resolve(str(name))
+        folder = catalog.find(str(name))
         manifest = Manifest.open(folder)
         found = altered(folder, manifest)
         return Verified(folder, "files", tuple(found), (), *_size(manifest))

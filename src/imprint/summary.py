@@ -79,8 +79,8 @@ def build(built: Build) -> str:
             table(facts, widest=WHOLE),
             "read as",
             files(built.files),
-            f'next: "imprint show {_here(built.folder)}" or "imprint verify{where}"; '
-            f'to release, "imprint wheel{where}" or "imprint push{where} ORG/NAME"',
+            f'next: "imprint show {_here(built.folder)}", "imprint verify{where}"',
+            f'to release: "imprint wheel{where}", "imprint push{where} ORG/NAME"',
         ]
     )
 

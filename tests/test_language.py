@@ -1,0 +1,301 @@
+"""The language of each record is told, and told the same way whatever surrounds it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imprint import language as room
+from imprint.language import expect, language, shortest
+
+HERE = Path(__file__).parent
+SHARED = HERE.parents[1] / "shared"
+LINES = (HERE / "cases" / "language.jsonl").read_text("utf-8").splitlines()
+CASES = [json.loads(line) for line in LINES]
+DETECTORS = ["consensus", "fasttext", "langdetect"]
+
+TEXTS = st.one_of(
+    st.sampled_from([case["text"] for case in CASES]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
+)
+
+needs_corpora = pytest.mark.skipif(not SHARED.exists(), reason="the shared corpora are not here")
+
+
+def batch_of(
+    texts: list[str | None], languages: list[str | None] | None = None, reason: str | None = None
+) -> pa.RecordBatch:
+    """Return a batch of texts, none of them rejected unless a reason is given."""
+    n = len(texts)
+    return pa.record_batch(
+        {
+            "text": pa.array(texts, pa.string()),
+            "language": pa.array(languages or [None] * n, pa.string()),
+            "_reason": pa.array([reason] * n, pa.string()),
+            "_detail": pa.nulls(n, pa.string()),
+        }
+    )
+
+
+def told(
+    *texts: str | None, detector: str = "consensus", declared: tuple[str, ...] = ()
+) -> list[tuple[str | None, float | None]]:
+    """Return the language and score of each text."""
+    found = language(batch_of(list(texts)), detector, declared)
+    return list(
+        zip(found["language"].to_pylist(), found["language_score"].to_pylist(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("declared", [(), ("id",)], ids=["nothing declared", "id declared"])
+@pytest.mark.parametrize("case", CASES, ids=[case["label"] for case in CASES])
+def test_cases(case: dict[str, str], declared: tuple[str, ...]) -> None:
+    """Each text has its language, and what the curator expects does not change that."""
+    assert told(case["text"], declared=declared)[0][0] == case["language"]
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_scores(detector: str) -> None:
+    """A score is a float32 between 0 and 1, in whole thousandths, and 0 where nothing was told."""
+    found = language(batch_of([case["text"] for case in CASES]), detector, ("id",))
+    assert found.schema.field("language_score").type == pa.float32()
+    scores = found["language_score"].to_pylist()
+    rounded = [pa.scalar(round(score * 1000) / 1000, pa.float32()).as_py() for score in scores]
+    assert scores == rounded
+    assert all(0 <= score <= 1 for score in scores)
+    assert told("", detector=detector) == [("und", 0.0)]
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_one_detector_alone(detector: str) -> None:
+    """Every detector can be asked alone, and what one text says is plain to each of them."""
+    english, russian = (
+        next(case["text"] for case in CASES if case["label"] == label)
+        for label in ("English", "Russian")
+    )
+    names = [name for name, _ in told(english, russian, "", detector=detector)]
+    assert names == ["en", "ru", "und"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(TEXTS, min_size=1, max_size=5), st.sampled_from(DETECTORS), st.randoms())
+def test_neighbours_do_not_matter(texts: list[str], detector: str, random: object) -> None:
+    """A text has the same answer alone, in any batch and in any order."""
+    together = told(*texts, detector=detector)
+    assert together == [told(text, detector=detector)[0] for text in texts]
+    assert told(*reversed(texts), detector=detector) == together[::-1]
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+def test_any_text_has_an_answer(text: str) -> None:
+    """No character stops a build: noncharacters and controls, which pycld2 refuses, among them."""
+    name, score = told(text)[0]
+    assert name is not None
+    assert score is not None
+
+
+def test_refused_characters() -> None:
+    """Whatever pycld2 refuses is taken out before it is asked again."""
+    import pycld2
+
+    for number in [*range(0x3000), *range(0xFDC0, 0x10010), *range(0x1FFF0, 0x20000), 0x10FFFF]:
+        if unicodedata.category(chr(number)) == "Cs":
+            continue
+        try:
+            pycld2.detect(chr(number), isPlainText=True)
+        except pycld2.error:
+            assert room.REFUSED.fullmatch(chr(number)), hex(number)
+
+
+def test_other_processes_agree() -> None:
+    """Another process, with another hash seed and asked in another order, says the same."""
+    texts = [case["text"] for case in CASES if case["language"] != "und"][::-1]
+    code = (
+        "import sys, json; sys.path[:0] = json.loads(sys.argv[1]);"
+        "from test_language import told; print(json.dumps(told(*json.loads(sys.argv[2]))))"
+    )
+    arguments = [json.dumps([str(HERE)]), json.dumps(texts)]
+    answers = [
+        subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={"PYTHONHASHSEED": seed, "PATH": "", "LC_ALL": "C.UTF-8"},
+        ).stdout
+        for seed in ("0", "1")
+    ]
+    assert answers[0] == answers[1]
+    assert [tuple(each) for each in json.loads(answers[0])] == told(*texts)
+
+
+def test_langdetect_does_not_vary() -> None:
+    """A seed that somebody set, or calls in between, change nothing: langdetect is seeded anew."""
+    import langdetect
+
+    text = "Jumat 12 Sabtu"
+    before = told(text, detector="langdetect")
+    langdetect.DetectorFactory.seed = 7
+    for _ in range(3):
+        assert told("Ein Satz.", text, detector="langdetect")[1:] == before
+
+
+def test_the_second_opinion_is_asked_only_where_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long Indonesian or English text costs one call; a doubtful one costs more."""
+    sure = " ".join(case["text"] for case in CASES if case["label"].startswith("Indonesian"))
+    assert len(sure) > room.SHORT
+    expected = told(sure)
+
+    def fail(head: str) -> room.Opinion:
+        raise AssertionError(head)
+
+    monkeypatch.setattr(room, "_ask_fasttext", fail)
+    assert told(sure, None) == [*expected, (None, None)]
+    with pytest.raises(AssertionError, match="Harga"):
+        told(sure, "Harga cabai naik")
+
+
+def test_missing_and_rejected_records_pass() -> None:
+    """A record without a text, or rejected before, is passed over as it stands."""
+    found = language(batch_of([None, None], [None, " in "]), "consensus", ())
+    assert found["language"].to_pylist() == [None, " in "]
+    found = language(batch_of(["Satu kalimat."], [" no tag "], reason="parse"), "consensus", ())
+    assert found["language"].to_pylist() == [" no tag "]
+    assert found["_reason"].to_pylist() == ["parse"]
+    assert found["language_score"].to_pylist() == [None]
+    assert len(language(batch_of([]), "consensus", ())) == 0
+
+
+def test_given_languages() -> None:
+    """What the input tells gets its shortest form; a blank is judged; what is no tag is refused."""
+    given_ = ["in", "eng", "zh_TW", "iw", " ", "Indonesisch", None, "und"]
+    found = language(
+        batch_of(["Pasukan itu akan ditarik karena tugas selesai"] * 8, given_), "consensus", ()
+    )
+    names = found["language"].to_pylist()
+    assert names == ["id", "en", "zh-TW", "he", "id", "und", "id", "und"]
+    scores = found["language_score"].to_pylist()
+    assert [scores[n] for n in (0, 1, 2, 3)] == [1.0] * 4
+    assert scores[4] == scores[6] < 1
+    assert [n for n, reason in enumerate(found["_reason"].to_pylist()) if reason] == [5]
+    assert found["_reason"][5].as_py() == "language"
+    assert found["_detail"][5].as_py() == "language 'Indonesisch' is no BCP 47 tag"
+
+
+def test_order_and_columns_stay() -> None:
+    """No record is added, dropped or moved, and other columns are not touched."""
+    batch = batch_of(["Satu kalimat.", None, "One sentence."])
+    found = language(batch, "consensus", ())
+    assert found["text"].equals(batch["text"])
+    assert found.schema.names == [*batch.schema.names, "language_score"]
+    assert all(found.schema.field(name).type == pa.string() for name in batch.schema.names)
+
+
+def test_expect() -> None:
+    """A record in a language that is not declared is rejected; one that was stays."""
+    texts: list[str | None] = ["a", "b", "c", "d", None]
+    batch = expect(batch_of(texts, ["id", "ms", "zh-TW", "und", None]), ("id", "zh"))
+    assert batch["_reason"].to_pylist() == [None, "language", None, "language", None]
+    assert batch["_detail"].to_pylist()[1] == "language ms is not declared"
+    earlier = expect(batch_of(["a"], ["ms"], reason="parse"), ("id",))
+    assert earlier["_reason"].to_pylist() == ["parse"]
+    assert earlier["_detail"].to_pylist() == [None]
+
+
+@pytest.mark.parametrize("tag", ["", "x", "bahasa", "Indonesian", "12", "id-", "a b"])
+def test_no_tag(tag: str) -> None:
+    """What is no BCP 47 tag is not made into one."""
+    assert shortest(tag) is None
+
+
+def test_relatives_share_no_word() -> None:
+    """The words that tell two relatives apart are spelled in lower case, and belong to one alone."""
+    lists = room._tables().words
+    words = [word for own in lists.values() for word in own]
+    assert len(words) == len(set(words))
+    assert all(room.WORD.fullmatch(word) and word == word.lower() for word in words)
+
+
+@needs_corpora
+def test_article() -> None:
+    """The article that the first dataset grew from is Indonesian, for certain."""
+    text = (SHARED / "seed" / "article.txt").read_text("utf-8")
+    name, score = told(text)[0]
+    assert name == "id"
+    assert score is not None
+    assert score > 0.9
+
+
+@needs_corpora
+@pytest.mark.parametrize(
+    ("corpus", "floors"),
+    [
+        ("nusax_valid.tsv", {"id": 0.95, "en": 0.99, "su": 0.9, "jv": 0.74}),
+        ("jv_csui.tsv", {"jv": 0.8}),
+        (
+            "pud_13_parallel.tsv",
+            {"id": 0.92, "zh": 0.98, "tr": 0.98}
+            | dict.fromkeys(["ar", "de", "en", "es", "fr", "hi", "ko", "pt", "ru", "th"], 0.985),
+        ),
+    ],
+)
+def test_accuracy(corpus: str, floors: dict[str, float]) -> None:
+    """Single sentences are told as well as when this was measured."""
+    lines = (SHARED / "corpora" / "langid" / corpus).read_text("utf-8").strip().split("\n")
+    rows = [line.split("\t", 1) for line in lines]
+    total = Counter(right for right, _ in rows)
+    answers = told(*(text for _, text in rows))
+    found = Counter(
+        right for (right, _), (name, _) in zip(rows, answers, strict=True) if name == right
+    )
+    assert {
+        name: found[name] / total[name]
+        for name in floors
+        if found[name] < floors[name] * total[name]
+    } == {}
+
+
+@needs_corpora
+def test_calibration() -> None:
+    """Of the answers with a score of 0.9 and more on known languages at least 0.98 are right."""
+    lines = (
+        (SHARED / "corpora" / "langid" / "pud_13_parallel.tsv")
+        .read_text("utf-8")
+        .strip()
+        .split("\n")
+    )
+    rows = [line.split("\t", 1) for line in lines]
+    answers = told(*(text for _, text in rows))
+    right = [
+        name == true
+        for (true, _), (name, score) in zip(rows, answers, strict=True)
+        if score and score >= 0.9
+    ]
+    assert len(right) > 3000
+    assert sum(right) >= 0.98 * len(right)
+
+
+@needs_corpora
+def test_unknown_languages_are_mostly_undetermined() -> None:
+    """Sentences in languages that no detector knows are called "und" four times in five."""
+    lines = (
+        (SHARED / "corpora" / "langid" / "nusax_valid.tsv").read_text("utf-8").strip().split("\n")
+    )
+    rows = [line.split("\t", 1) for line in lines]
+    texts = [
+        text
+        for true, text in rows
+        if true in {"ace", "ban", "bbc", "bjn", "bug", "mad", "min", "nij"}
+    ]
+    answers = Counter(name for name, _ in told(*texts))
+    assert answers["und"] >= 0.8 * len(texts)
