@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +12,11 @@ from imprint.errors import RefusedError
 from imprint.manifest import Manifest
 from tests.projects import imprint as command
 from tests.projects import make, sentences
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")
