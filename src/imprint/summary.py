@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Lines of a table before the rest is only counted. Chosen: one screen."""
 
+EACH = 10
+"""Raw files that are listed one by one; where there are more, those read alike share a line."""
+
 WIDEST = 64
 """Characters of one cell before it is cut. Chosen: a path and a sentence fit a terminal's line."""
 
@@ -100,22 +103,25 @@ def build_facts(built: Build) -> dict[str, object]:
 
 
 def files(read: Sequence[FileRead]) -> str:
-    """Return the table of how each raw file was read."""
-    head = ("file", "format", "encoding", "delimiter", "records", "why")
+    """Return the table of how the raw files were read; many files that are alike share a line."""
+    alike: dict[tuple[str, ...], list[FileRead]] = {}
+    for each in read:
+        told = f"{each.reason}: {each.why}" if each.reason else each.why
+        delimiter = repr(each.delimiter)[1:-1]
+        key = (each.format or "-", each.encoding or "-", delimiter or "-", told)
+        alike.setdefault((*key, "" if len(read) > EACH else each.raw_file), []).append(each)
+    head = ("files", "format", "encoding", "delimiter", "records", "why")
     rows = [
-        (
-            each.raw_file,
-            each.format or "-",
-            each.encoding or "-",
-            repr(each.delimiter)[1:-1] if each.delimiter else "-",
-            each.records,
-            f"{each.reason}: {each.why}" if each.reason else each.why,
-        )
-        for each in read
+        (_named(group), *key[:3], sum(each.records for each in group), key[3])
+        for key, group in alike.items()
     ]
-    odd = [row for row, each in zip(rows, read, strict=True) if each.reason]
-    plain = [row for row, each in zip(rows, read, strict=True) if not each.reason]
-    return table([head, *odd, *plain])
+    return table([head, *rows])
+
+
+def _named(group: Sequence[FileRead]) -> str:
+    """Return the name of the first file, and how many more there are."""
+    first = group[0].raw_file
+    return first if len(group) == 1 else f"{first} and {len(group) - 1:,} more"
 
 
 def check(checked: Checked) -> str:
