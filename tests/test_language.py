@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imprint import language as room
-from imprint.language import expect, language, shortest
+from imprint.rooms import language as room
+from imprint.rooms.language import expect, language, shortest
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared"
@@ -204,12 +204,40 @@ def test_order_and_columns_stay() -> None:
 def test_expect() -> None:
     """A record in a language that is not declared is rejected; one that was stays."""
     texts: list[str | None] = ["a", "b", "c", "d", None]
-    batch = expect(batch_of(texts, ["id", "ms", "zh-TW", "und", None]), ("id", "zh"))
+    batch = expect(batch_of(texts, ["id", "ms", "zh-TW", "und", None]), ("id", "zh-Hant"))
     assert batch["_reason"].to_pylist() == [None, "language", None, "language", None]
     assert batch["_detail"].to_pylist()[1] == "language ms is not declared"
+    norwegian = expect(batch_of(["a", "b"], ["no", "nn"]), ("nb",))
+    assert norwegian["_reason"].to_pylist() == [None, "language"]
     earlier = expect(batch_of(["a"], ["ms"], reason="parse"), ("id",))
     assert earlier["_reason"].to_pylist() == ["parse"]
     assert earlier["_detail"].to_pylist() == [None]
+
+
+def test_scores_are_set_anew() -> None:
+    """Running the room again sets the column of scores, and adds no second one."""
+    once = language(batch_of(["One sentence.", None]), "consensus", ())
+    twice = language(once, "consensus", ())
+    assert twice.schema.names == once.schema.names
+    assert twice["language_score"].to_pylist() == [1.0, None]
+
+
+def test_the_prior_is_gentle() -> None:
+    """A declared language wins where two are nearly even, and not where one is clearly ahead."""
+    near, clear = (
+        room.Opinion("cld2", {"ms": 600, "id": 590}),
+        room.Opinion("cld2", {"ms": 600, "id": 550}),
+    )
+    assert room._combine([near], frozenset())[0] == "ms"
+    assert room._combine([near], frozenset({"id"}))[0] == "id"
+    assert room._combine([clear], frozenset({"id"})) == ("ms", 600)
+
+
+def test_silence_of_the_ignorant_does_not_count() -> None:
+    """A detector that does not know a language takes nothing from its score."""
+    javanese = room.Opinion("cld2", {"jv": 900})
+    ignorant = room.Opinion("langdetect", {"id": 700})
+    assert room._combine([javanese, ignorant], frozenset()) == ("jv", 900)
 
 
 @pytest.mark.parametrize("tag", ["", "x", "bahasa", "Indonesian", "12", "id-", "a b"])
@@ -219,7 +247,7 @@ def test_no_tag(tag: str) -> None:
 
 
 def test_relatives_share_no_word() -> None:
-    """The words that tell two relatives apart are spelled in lower case, and belong to one alone."""
+    """The words that tell two relatives apart are in lower case, and belong to one alone."""
     lists = room._tables().words
     words = [word for own in lists.values() for word in own]
     assert len(words) == len(set(words))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
@@ -11,8 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imprint.rooms.source import Reader, picked, require, source, without
 from imprint.settings import Publisher, Publishers, SourceRule
-from imprint.source import Reader, picked, require, source, without
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared"
@@ -92,10 +96,12 @@ PIECES = st.one_of(
 TEXTS = st.lists(PIECES, max_size=9).map("".join)
 
 
-def batch_of(texts: list[str | None], **columns: list[str | None] | list[int]) -> pa.RecordBatch:
+def batch_of(
+    texts: list[str | None], **columns: Sequence[str | None] | Sequence[int]
+) -> pa.RecordBatch:
     """Return a batch of texts, each a document of its own unless told otherwise."""
     n = len(texts)
-    plain: dict[str, list[str | None]] = {
+    plain: dict[str, Sequence[str | None] | Sequence[int]] = {
         "text": texts,
         "source": [None] * n,
         "raw_file": ["a.txt"] * n,
@@ -111,7 +117,7 @@ def read(
     *texts: str | None,
     strip: bool = True,
     publishers: Publishers = PUBLISHERS,
-    **columns: list[str | None] | list[int],
+    **columns: Sequence[str | None] | Sequence[int],
 ) -> list[tuple[str | None, str | None]]:
     """Return the source and the text of each record."""
     found = source(batch_of(list(texts), **columns), publishers, strip)
@@ -130,7 +136,7 @@ def is_clean(text: str) -> bool:
 
 @pytest.mark.parametrize("case", CASES, ids=[case["label"] for case in CASES])
 def test_cases(case: dict[str, str | None]) -> None:
-    """Each text has its source and loses the attribution alone; look-alikes keep every character."""
+    """Each text has its source and loses the attribution alone; look-alikes stay as they are."""
     left = case["text"] if case["source"] is None else case["left"]
     assert read(case["text"]) == [(case["source"], left)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from imprint.loader import BEGIN, END
 
@@ -28,6 +29,20 @@ SIZES = (
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~$&:/@])")
 """What Markdown or HTML could take for markup, or turn into a link."""
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Control characters, which a terminal would obey."""
+
+UNSAFE = re.compile(r"[\s\x00-\x1f\x7f-\x9f<>\\\"`|]")
+"""What would end a link in Markdown, or the cell that it stands in."""
+
+NUMBER = re.compile(
+    r"[-+]?(0o[0-7]+|0x[0-9A-Fa-f]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)"
+)
+"""A text that YAML takes for a number. Source: YAML 1.2.2, section 10.3.2 (PyYAML goes by 1.1)."""
+
+BREAK = re.compile("[\n\x85\u2028\u2029]")
+"""Line breaks. Source: YAML 1.1, section 4.1.4."""
+
 PATH_NAMES = 30
 """Sources and languages that the card lists before it only counts the rest."""
 
@@ -40,7 +55,6 @@ def card(manifest: Manifest, written: str) -> str:
         written: the hand-written sections, schema/card.md. They follow behind our part.
     """
     import jinja2
-    import yaml
 
     environment = jinja2.Environment(
         autoescape=False,  # noqa: S701 - it is Markdown: `plain` makes every value inert
@@ -49,12 +63,10 @@ def card(manifest: Manifest, written: str) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"plain": plain, "top": _top}
+    environment.filters |= {"plain": plain, "link": link, "top": _top}
     source = resources.files("imprint").joinpath("data/card.md.jinja").read_text("utf-8")
     body = environment.from_string(source).render(m=manifest, percent=_percent)
-    front = yaml.safe_dump(
-        front_matter(manifest), sort_keys=False, allow_unicode=True, width=10_000
-    )
+    front = _yaml(front_matter(manifest))
     parts = [f"---\n{front}---\n\n{BEGIN.decode()}\n{body.strip()}\n{END.decode()}\n"]
     if written.strip():
         parts.append(f"\n{written.strip()}\n")
@@ -108,7 +120,38 @@ def plain(value: object) -> str:
     >>> plain("<b>a|b</b>\n# c")
     '\\<b\\>a\\|b\\<\\/b\\> \\# c'
     """
-    return SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
+    shown = CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(str(value).split()))
+    return SPECIAL.sub(r"\\\1", shown)
+
+
+def link(url: str) -> str:
+    r"""Return a link in Markdown; what is no address of a page is shown as text.
+
+    >>> link("https://x.org/a_b"), link("https://x.org/><b>"), link("git@x.org")
+    ('<https://x.org/a_b>', '<https://x.org/%3E%3Cb%3E>', 'git\\@x\\.org')
+    """
+    if not url.startswith(("http://", "https://")):
+        return plain(url)
+    return f"<{UNSAFE.sub(lambda found: quote(found[0]), url)}>"
+
+
+def _yaml(front: dict[str, Any]) -> str:
+    """Return front matter as YAML that any reader takes for what it is.
+
+    A text that some version of YAML takes for a number is quoted. One with a line break is written
+    with escapes: PyYAML cannot read back a next line (U+0085) that it wrote in single quotes.
+    """
+    import yaml
+
+    dumper: Any = type("Front", (yaml.SafeDumper,), {})
+
+    def text(made: Any, value: str) -> Any:
+        style = '"' if BREAK.search(value) else "'" if NUMBER.fullmatch(value) else None
+        return made.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    dumper.add_representer(str, text)
+    settings: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 10_000}
+    return str(yaml.dump(front, Dumper=dumper, **settings))
 
 
 def _feature(name: str, feature: dict[str, Any]) -> dict[str, Any]:
@@ -117,8 +160,8 @@ def _feature(name: str, feature: dict[str, Any]) -> dict[str, Any]:
     if kind == "List":
         inner = _feature("", feature["feature"])
         inner.pop("name")
-        (value,) = inner.values() if len(inner) == 1 else (inner,)
-        return {"name": name, "list": value}
+        # Only a list within a list keeps its key: `list: {list: string}`, but `list: string`.
+        return {"name": name, "list": inner if "list" in inner else next(iter(inner.values()))}
     if kind is None:
         return {"name": name, "struct": [_feature(each, inner) for each, inner in feature.items()]}
     return {"name": name, "dtype": feature["dtype"]}

@@ -152,9 +152,7 @@ def find(name: str, revision: str | None = None) -> Path:
     on_hub = ON_HUB.fullmatch(name)
     if on_hub is None:
         near = difflib.get_close_matches(name, at_hand, n=1)
-        hint = (
-            f'did you mean "{near[0]}"?' if near else "imprint show lists those that are installed"
-        )
+        hint = f'say "{near[0]}"' if near else 'run "imprint show" to list those that are installed'
         raise UsageError(
             Fault(
                 seen(name), "no folder and no installed dataset", "one of these, or org/name", hint

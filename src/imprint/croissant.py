@@ -80,16 +80,18 @@ def _file(file: File) -> dict[str, Any]:
 
 def _splits(manifest: Manifest) -> dict[str, Any]:
     """Return the record set that lists the splits."""
+    key = "splits"
+    while key in manifest.splits:
+        key += "_"
+    name = f"{key}/name"
     return {
         "@type": "cr:RecordSet",
-        "@id": "splits",
-        "name": "splits",
+        "@id": key,
+        "name": key,
         "dataType": "cr:Split",
-        "key": {"@id": "splits/name"},
-        "field": [
-            {"@type": "cr:Field", "@id": "splits/name", "name": "name", "dataType": "sc:Text"}
-        ],
-        "data": [{"splits/name": name} for name in manifest.splits],
+        "key": {"@id": name},
+        "field": [{"@type": "cr:Field", "@id": name, "name": "name", "dataType": "sc:Text"}],
+        "data": [{name: split} for split in manifest.splits],
     }
 
 
@@ -113,9 +115,11 @@ def _field(
 ) -> dict[str, Any]:
     """Return a field; what is nested inside it becomes sub-fields."""
     field: dict[str, Any] = {"@type": "cr:Field", "@id": key, "name": key}
-    if feature.get("_type") == "List":
-        field |= {"isArray": True, "arrayShape": "-1"}
-        feature = feature["feature"]
+    depth = 0
+    while feature.get("_type") == "List":
+        feature, depth = feature["feature"], depth + 1
+    if depth:
+        field |= {"isArray": True, "arrayShape": ",".join(["-1"] * depth)}
     kind = feature.get("_type")
     if kind is None:
         subs = [

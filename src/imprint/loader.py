@@ -39,6 +39,13 @@ class DatasetAlteredError(Exception):
         self.found = found
 
 
+class NoSuchColumnError(KeyError):
+    """A column was asked for that the dataset does not have, or none at all."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class NoSuchSplitError(KeyError):
     """A split was asked for that the dataset does not have."""
 
@@ -63,6 +70,7 @@ def open_dataset(
     Raises:
         DatasetAlteredError: a file is missing, altered or was added.
         NoSuchSplitError: there is no such split; says so where it was left out for being empty.
+        NoSuchColumnError: there is no such column.
     """
     import datasets
 
@@ -74,7 +82,7 @@ def open_dataset(
         raise NoSuchSplitError(f"split {split!r} {why}; there are {', '.join(splits)}")
     given: dict[str, Any] = {"split": split, "streaming": streaming}
     if columns is not None:
-        given["columns"] = list(columns)
+        given["columns"] = _known_columns(list(columns), manifest.get("features"))
     return datasets.load_dataset(str(Path(folder).resolve()), **given)
 
 
@@ -92,6 +100,7 @@ def verify_files(folder: str | os.PathLike[str]) -> dict[str, Any]:
         content = (root / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(content)
         listed = {file["path"]: (file["bytes"], file["sha256"]) for file in manifest["files"]}
+        manifest["splits"] = dict(manifest["splits"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetAlteredError(
             [f"{root / MANIFEST}: no manifest of a dataset ({error})"]
@@ -141,14 +150,31 @@ def front_and_block(card: bytes) -> bytes:
     b'---\na: b\n---\n<!-- imprint:begin -->y<!-- imprint:end -->'
     """
     front = FRONT.match(card)
-    start, end = card.find(BEGIN), card.find(END)
+    behind = front.end() if front else 0  # a title in the front matter may hold the marks too
+    start, end = card.find(BEGIN, behind), card.find(END, behind)
     block = card[start : end + len(END)] if 0 <= start < end else b""
-    return (front.group() if front else b"") + block
+    return card[:behind] + block
+
+
+def _known_columns(columns: list[str], features: dict[str, Any] | None) -> list[str]:
+    """Return columns that were asked for, if there are any and all are in the dataset.
+
+    `datasets` would say neither which one is missing nor which there are.
+    """
+    known = dict.fromkeys(columns) if features is None else features
+    for name in columns or (None,):
+        if name not in known:
+            told = "no column was named" if name is None else f"column {name!r} is not there"
+            raise NoSuchColumnError(f"{told}; there are {', '.join(known)}")
+    return columns
 
 
 def _data_files(root: Path) -> set[str]:
-    """Return the files in data/, which `datasets` would read whether they are listed or not."""
-    there = (root / "data").rglob("*")
+    """Return the files that `datasets` would read whether they are listed or not.
+
+    Those in data/, and the one that tells it to read others than the card says.
+    """
+    there = [*(root / "data").rglob("*"), root / ".huggingface.yaml"]
     return {path.relative_to(root).as_posix() for path in there if path.is_file()}
 
 

@@ -1,9 +1,12 @@
 """Read the publisher that a text credits, and take the attribution out of the text.
 
-Precise before complete: a wrong source is worse than none. Only a line of its own among the first
-or last lines counts, a bracket that closes the text, or an agency in the dateline; a generic word
-is no publisher, and a photo credit is none of the text's. A compiled search over the whole column
-picks the texts that could have one; only they are looked at in Python.
+Precise before complete: a wrong source is worse than none. What counts is a line of its own among
+the last or the first ("Sumber: Alhurra."), a bracket that closes the text ("(Source: AFP)"), and an
+agency that is known, in a bracket behind the last sentence or in the dateline. Credits of pictures,
+labels in the middle of a sentence and words that name nobody are none.
+
+A compiled search over the whole column picks the texts that could have one; only these are looked
+at in Python.
 """
 
 from __future__ import annotations
@@ -19,25 +22,48 @@ from typing import TYPE_CHECKING, NamedTuple
 from imprint.settings import glob_matches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    import polars as pl
     import pyarrow as pa
 
     from imprint.settings import Publishers, SourceRule
 
 TAIL = 3
-"""Lines at the end of a text in which an attribution may stand. Chosen: tags often follow it."""
+"""Lines at the end of a text among which an attribution may stand. Chosen: tags often follow it."""
 
-NAME_CHARACTERS = 60
-"""Characters of the longest name. Chosen: longer ones are sentences."""
+NAME_CHARACTERS = 80
+"""Characters of the longest name. Chosen: what is longer is a sentence."""
 
-NAME_WORDS = 6
-"""Words of the longest name. Chosen likewise."""
+NAME_WORDS = 7
+"""Words of the longest name: "Badan Meteorologi, Klimatologi, dan Geofisika" has five. Chosen."""
+
+PLAIN_WORDS = 4
+"""Words of the longest name in a script without capitals, or in Cyrillic, where names have small
+words. Chosen."""
+
+MARKS = "\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069"
+"""Characters that set the direction of writing; cleaning keeps them."""
+
+EDGE = rf"[ {MARKS}*_•·>#-]*"
+"""What may stand before an attribution on its line: blanks, bullets, marks of emphasis."""
 
 OPEN, CLOSE = r"[(\[（【]", r"[)\]）】]"
 
-DATE = re.compile(r"[\d.,/ -]+|\w{1,4}")
-"""What may follow an agency in its bracket: a date, or the initials of a writer."""
+QUOTES = ("“”", "‘’", "«»", "„“", '""', "''", "「」", "『』", "《》")
+
+END = r"[.。!?…؟\"”’»]"
+"""What ends the sentence behind which an agency may stand in a bracket."""
+
+DATE = re.compile(r"(?:[,،(（]|\s[–—-])\s*(?=\D{0,12}\d)[\w ./:-]{1,24}[)）]?$")
+"""A date behind a name: ", 13 Januari 2022", "(13/1)"."""
+
+ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?((?:[\w-]+\.)+[a-z]{2,})(?:/\S*)?", re.IGNORECASE)
+"""A web address: its host names the publisher."""
+
+
+SEPARATOR = r"\s*[/|;]\s*|\s*[,،]\s+|\s(?:dan|and|lan)\s"
+"""What stands between several publishers; the first that is named is the source."""
 
 
 class Found(NamedTuple):
@@ -52,129 +78,123 @@ class Found(NamedTuple):
 
 
 def source(batch: pa.RecordBatch, publishers: Publishers, strip: bool) -> pa.RecordBatch:
-    """Fill `source` where it is null, and take the attribution out of `text`.
+    """Fill `source` where it is null or empty, and take the attribution out of `text`.
 
     A source that the input gives outranks the rule by path, and that what the text says. Rows of
-    one document (paragraphs) have one source; the row that is the attribution is left empty.
+    one document (paragraphs) have one source; the row that is the attribution becomes empty. The
+    attribution is taken out wherever the source came from. Rejected records are passed over.
 
     Args:
-        batch: n records. Reads `text`, `source`, `raw_file`, `_document_index`.
+        batch: n records. Reads `text`, `source`, `raw_file`, `_document_index`, `_reason`.
         publishers: canonical names with their aliases, further labels, rules by path.
         strip: whether the attribution is taken out.
 
     Returns:
-        n records in the same order; only `text` and `source` differ.
+        n records in the same order; only `text` and `source` differ. A clean text stays clean.
     """
+    import polars as pl
     import pyarrow as pa
 
-    reader = _Reader(publishers)
-    texts: dict[int, str] = {}
+    reader = Reader(publishers)
+    open_rows = pl.Series(pl.from_arrow(batch["_reason"])).is_null()
+    text = pl.Series("text", pl.from_arrow(batch["text"]))
     read: dict[int, str] = {}
-    for rows, found, (row, start) in _attributions(batch, reader):
+    texts: dict[int, str] = {}
+    for rows, found in _attributions(batch, text, open_rows, reader):
         read |= dict.fromkeys(rows, found.name)
+        row, start = _place(text, rows, found.start)
         if strip:
-            end = start + found.end - found.start
-            texts[row] = _without(batch["text"][row].as_py(), start, end)
-    names: list[str | None] = batch["source"].to_pylist()
-    if publishers.rules:
-        paths = batch["raw_file"].to_pylist()
-        ruled = (_by_path(publishers.rules, path) for path in paths)
-        names = [name or rule for name, rule in zip(names, ruled, strict=True)]
-    names = [name or read.get(row) for row, name in enumerate(names)]
-    named = [None if name is None else reader.canonical(name) for name in names]
-    return _with_texts(_replaced(batch, "source", pa.array(named, pa.string())), texts)
+            texts[row] = without(text[row], start, start + found.end - found.start)
+    given = pl.Series("source", pl.from_arrow(batch["source"]))
+    names = _named(given, pl.Series("path", pl.from_arrow(batch["raw_file"])), publishers, reader)
+    silent = (names == "").arg_true()
+    names = names.scatter(silent, [read.get(row, "") for row in silent])
+    names = names.replace({"": None}).zip_with(open_rows, given)
+    batch = _replaced(batch, "source", names.to_arrow().cast(pa.string()))
+    if not texts:
+        return batch
+    text = text.scatter(list(texts), list(texts.values()))
+    return _replaced(batch, "text", text.to_arrow().cast(pa.string()))
 
 
 def require(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Reject the records that have no source."""
-    import pyarrow as pa
+    """Reject the records that have no source.
+
+    Args:
+        batch: n records that went through `source`.
+    """
     import pyarrow.compute as pc
 
-    without = pc.and_(pc.is_null(batch["source"]), pc.is_null(batch["_reason"]))
-    said = "no attribution, no field and no rule gives it a source"
+    without_one = pc.and_(pc.is_null(batch["source"]), pc.is_null(batch["_reason"]))
+    said = "neither a field, nor a rule, nor the text gives it a source"
     for name, value in (("_reason", "source"), ("_detail", said)):
-        batch = _replaced(batch, name, pc.if_else(without, pa.scalar(value), batch[name]))
+        batch = _replaced(batch, name, pc.if_else(without_one, value, batch[name]))
     return batch
 
 
-def _attributions(
-    batch: pa.RecordBatch, reader: _Reader
-) -> Iterator[tuple[Sequence[int], Found, tuple[int, int]]]:
-    """Yield the rows of each document with an attribution, and in which of them it stands where."""
-    import polars as pl
+def without(text: str, start: int, end: int) -> str:
+    r"""Return a clean text without the characters from start to end, as clean as it was.
 
-    text = pl.Series("text", pl.from_arrow(batch["text"])).fill_null("")
-    place = pl.DataFrame(pl.from_arrow(batch.select(["raw_file", "_document_index"])))
-    rows = pl.DataFrame({"text": text, "document": place.to_struct().rle_id()}).with_row_index(
-        "row"
-    )
-    if rows["document"].n_unique() < len(rows):
-        grouped = rows.group_by("document", maintain_order=True)
-        documents = grouped.agg("row", pl.col("text").str.join("\n"))
-    else:
-        documents = rows.with_columns(pl.concat_list("row"))
-    documents = documents.filter(pl.col("text").str.contains(reader.test))
-    lengths = text.str.len_chars()
-    for numbers, whole in documents.select("row", "text").iter_rows():
-        found = reader.read(whole)
-        if found is not None:
-            start = found.start
-            for row in numbers:
-                if start <= lengths[row]:
-                    yield numbers, found, (row, start)
-                    break
-                start -= lengths[row] + 1
-
-
-def _without(text: str, start: int, end: int) -> str:
-    """Return a text without the characters from start to end, clean as it was."""
+    >>> without("Satu.\n\nSumber: Alhurra.\n\nDua.", 7, 23)
+    'Satu.\n\nDua.'
+    >>> without("LONDON (AP) — The bank", 6, 11)
+    'LONDON — The bank'
+    """
     before, after = text[:start], text[end:]
-    begins_line = before == "" or before.endswith("\n")
-    if begins_line and (after == "" or after.startswith("\n")):
-        joined = before.rstrip("\n") + (
-            "\n\n" if before.endswith("\n\n") or after.startswith("\n\n") else "\n"
-        )
-        text = joined + after.lstrip("\n")
-    elif after[:1] in {"", "\n", " "}:
-        text = before.rstrip(" ") + after
-    else:
-        text = before + after
-    return text.strip("\n ")
+    if before in {"", "\n"} or before.endswith("\n"):
+        breaks = max(len(side) - len(side.strip("\n")) for side in (before, after[:2]))
+        if after.startswith("\n") or not after:
+            return (before.rstrip("\n") + "\n" * min(2, breaks) + after.lstrip("\n")).strip("\n")
+    if before.endswith((" ", "\n")) or not before:
+        after = after.lstrip(" ")
+    if not after or after.startswith(("\n", " ")):
+        before = before.rstrip(" ")
+    return (before + after).strip("\n ")
 
 
-def _by_path(rules: Sequence[SourceRule], raw_file: str) -> str | None:
-    """Return the source that the last fitting rule gives a file."""
-    fitting = [rule.source for rule in rules if glob_matches(rule.files, raw_file)]
-    return fitting[-1] if fitting else None
-
-
-class _Reader:
+class Reader:
     """Finds attributions, with what a project adds to the built-in lists."""
 
     def __init__(self, publishers: Publishers) -> None:
-        known = _known()
-        self._canonical = {_folded(name): name for name in known["agencies"]}
+        known = _lists()
+        self._canonical: dict[str, str] = {}
+        written = set(known["agencies"])
         for publisher in publishers.sources:
-            for name in (publisher.name, *publisher.aliases):
-                self._canonical[_folded(name)] = publisher.name
+            host = ADDRESS.fullmatch(publisher.url)
+            for name in (publisher.name, *publisher.aliases, *(host.groups() if host else ())):
+                self._canonical.setdefault(_folded(name), publisher.name)
+            written |= {*publisher.aliases, publisher.name, publisher.name.upper()}
+        self._written = frozenset(written)
         self._generic = frozenset(map(_folded, known["generic"]))
-        labels = _alternation((*known["labels"], *publishers.labels))
-        openings = _alternation(known["openings"])
-        agencies = _alternation({*known["agencies"], *(each.name for each in publishers.sources)})
-        label = rf"(?:{labels})(?:\s*[:：]\s*|\s+[–—-]\s+)"
+        self._pictures = frozenset(map(_folded, known["pictures"]))
+        self._small = frozenset(known["small"])
+        labels = rf"(?:{_any((*known['labels'], *publishers.labels))})"
+        self._openings = _any(known["openings"])
+        agencies = _any(self._written)
+        colon = r"(?:\s*[:：]|\s+[–—-]\s)"
         name = rf"(?P<name>[^\n]{{1,{NAME_CHARACTERS}}}?)"
-        self._line = re.compile(rf"{OPEN}?\s*{label}{name}\s*{CLOSE}?[.。]?", re.IGNORECASE)
-        self._bracket = re.compile(
-            rf"(?P<all>{OPEN}\s*{label}{name}\s*{CLOSE})[.。]?$", re.IGNORECASE
+        edge = rf"[ {MARKS}*_]*"
+        labelled = rf"{labels}{edge}{colon}{name}"
+        ignore = re.IGNORECASE
+        inside = rf"{OPEN}{edge}{labelled.replace('<name>', '<inner>')}{CLOSE}"
+        self._line = re.compile(rf"{EDGE}(?:{labelled}|{inside})[.。]?{edge}", ignore)
+        self._bracket = re.compile(rf"(?P<all>{OPEN}{edge}{labelled}{CLOSE}[.。]?{edge})$", ignore)
+        self._opening = re.compile(rf"{EDGE}(?:{self._openings}) {name}[.。]?{edge}")
+        self._agency = re.compile(
+            rf"(?:^{EDGE}|{END} ?)(?P<all>[(（](?P<name>[^()（）\n]{{2,60}})[)）][.。]?)$"
         )
-        self._opening = re.compile(rf"(?:{openings}) {name}\.?")
-        self._agency = re.compile(r"\((?P<name>[^()\n]{2,40})\)\.?$")
-        self._dateline = re.compile(
-            rf"[^\n()a-zß-ÿ]{{2,40}}(?P<all> \((?P<name>{agencies})\))\s*[—–-] "
+        known_agency = rf"\((?:{agencies})\)|/(?:{agencies})/|[–—-] (?:{agencies})\."
+        place = r"(?P<place>[^\n()/]{2,60}?)"
+        self._datelines = (
+            re.compile(rf"{place}(?P<all> \((?P<name>{agencies})\)) (?:--|[–—-]) "),
+            re.compile(rf"{place}\.(?P<all> /(?P<name>{agencies})/\.) "),
+            re.compile(rf"{place}(?P<all> [–—-] (?P<name>{agencies}))\. "),
         )
-        self.test = (
-            rf"(?i:(?:^|\n|{OPEN})\s*{OPEN}?\s*(?:{labels})\s*[:：–—-])|(?:^|\n)(?:{openings}) "
-            rf"|\([^()\n]{{2,40}}\)\.?\s*\z|\A[^\n]{{0,40}} \((?:{agencies})\)"
+        self.tests = (
+            rf"(?i){labels}{edge}(?:\s*[:：]|\s+[–—-])",
+            rf"(?m:^{EDGE}(?:{self._openings}) )",
+            rf"{CLOSE}[.。]?\s*\z",
+            rf"\A\s*[^\n()/]{{2,60}} (?:{known_agency})",
         )
 
     def canonical(self, name: str) -> str:
@@ -183,82 +203,186 @@ class _Reader:
 
     def read(self, text: str) -> Found | None:
         """Return the attribution of a text, if it has one that can be told for certain."""
-        lines = [(m.start(), m.group()) for m in re.finditer(r"[^\n]+", text) if m.group().strip()]
-        for start, line in (*reversed(lines[-TAIL:]), *lines[:1]):
-            found = self._read_line(start, line)
-            if found is not None:
-                return found
-        if lines:
-            return self._read_ends(lines)
+        lines = [(m.start(), m.group()) for m in re.finditer(r"[^\n]*\S[^\n]*", text)]
+        if not lines:
+            return None
+        last, first = lines[-1], lines[0]
+        candidates: Iterable[Found | None] = itertools.chain(
+            (self._own_line(*line) for line in reversed(lines[-TAIL:])),
+            (each(*last) for each in (self._closing_label, self._closing_agency)),
+            (each(*first) for each in (self._own_line, self._dateline)),
+        )
+        return next(filter(None, candidates), None)
+
+    def _own_line(self, start: int, line: str) -> Found | None:
+        """Return the attribution that a line is."""
+        match = self._line.fullmatch(line)
+        name = self._name(match["name"] or match["inner"]) if match else None
+        if name is None:
+            match = self._opening.fullmatch(line)
+            name = self._name(match["name"], plain=False) if match else None
+        return None if name is None else Found(name, start, start + len(line))
+
+    def _closing_label(self, start: int, line: str) -> Found | None:
+        """Return the attribution in a bracket that closes a line."""
+        match = self._bracket.search(line)
+        name = self._name(match["name"]) if match else None
+        if match is None or name is None:
+            return None
+        return Found(name, start + match.start("all"), start + match.end("all"))
+
+    def _closing_agency(self, start: int, line: str) -> Found | None:
+        """Return the agency in a bracket behind the last sentence: "(dpa, 3.5.2021)"."""
+        match = self._agency.search(line)
+        if match is None:
+            return None
+        name, *rest = re.split(r"\s*[,/;]\s*", match["name"].strip())
+        if name not in self._written or not all(re.fullmatch(r"[\w .:/-]{1,20}", x) for x in rest):
+            return None
+        return Found(self.canonical(name), start + match.start("all"), start + match.end("all"))
+
+    def _dateline(self, start: int, line: str) -> Found | None:
+        """Return the agency in the dateline of a text: "LONDON (AP) — "."""
+        for number, pattern in enumerate(self._datelines):
+            match = pattern.match(line)
+            if match is None:
+                continue
+            words = re.findall(r"[^\W\d_]+", match["place"])
+            shouted = bool(words) and words[0].isupper() and len(words[0]) > 1
+            titled = number == 0 and all(word[0].isupper() or word in self._small for word in words)
+            if words and (shouted or titled):
+                span = (start + match.start("all"), start + match.end("all"))
+                return Found(self.canonical(match["name"]), *span)
         return None
 
-    def _read_line(self, start: int, line: str) -> Found | None:
-        """Return the attribution that a line is, or that a bracket at its end is."""
-        whole = self._line.fullmatch(line)
-        if whole is not None:
-            name = self._name(whole["name"])
-            return None if name is None else Found(name, start, start + len(line))
-        bracket = self._bracket.search(line)
-        if bracket is not None:
-            name = self._name(bracket["name"])
+    def _name(self, raw: str, *, plain: bool = True) -> str | None:
+        """Return the publisher that a label names, or None where it names nobody for certain.
+
+        Args:
+            raw: what follows the label.
+            plain: whether a name may be in a script that has no capitals to show that it is one.
+        """
+        name = _trimmed(raw)
+        if _folded(name) in self._canonical or name in self._written:
+            return self.canonical(name)
+        if not self._pictures.isdisjoint(re.findall(r"\w+", _folded(name))):
+            return None
+        name = _trimmed(DATE.sub("", name))
+        address = ADDRESS.fullmatch(name)
+        if address:
+            return self.canonical(address[1].lower() if "/" in name else name)
+        parts = [_trimmed(part) for part in re.split(SEPARATOR, name)]
+        if all(self._is_known(part) for part in parts):
+            return self.canonical(parts[0])
+        if "/" in name or "|" in name or ";" in name:
+            return None
+        if _folded(name) in self._generic or not self._looks_like_a_name(name, plain=plain):
+            return None
+        return self.canonical(name)
+
+    def _is_known(self, name: str) -> bool:
+        """Say whether a name is a publisher's or an agency's."""
+        return _folded(name) in self._canonical or name in self._written
+
+    def _looks_like_a_name(self, name: str, *, plain: bool) -> bool:
+        """Say whether these words can be a name and no sentence."""
+        words = name.split()
+        if not words or len(words) > NAME_WORDS or not name[0].isalnum():
+            return False
+        if re.search(r"[:：!?؟。、，=<>@\n]|[.] [^\W\d_]|\d{5}", name):
+            return False
+        cased = [word for word in words if word.lower() != word.upper()]
+        if not cased:
             return (
-                None
-                if name is None
-                else Found(name, start + bracket.start("all"), start + bracket.end("all"))
+                plain
+                and len(words) <= PLAIN_WORDS
+                and any(map(str.isalpha, name))
+                and "،" not in name
             )
-        opening = self._opening.fullmatch(line)
-        if opening is not None and all(word[:1].isupper() for word in opening["name"].split()):
-            name = self._name(opening["name"])
-            return None if name is None else Found(name, start, start + len(line))
-        return None
+        if name[0].islower() and words[0] == words[0].lower():
+            return False
+        small = [
+            word for word in cased if word == word.lower() and word.strip(",") not in self._small
+        ]
+        cyrillic = all("Ѐ" <= word[0] <= "ӿ" for word in small)
+        return not small or (cyrillic and len(words) <= PLAIN_WORDS and "," not in name)
 
-    def _read_ends(self, lines: Sequence[tuple[int, str]]) -> Found | None:
-        """Return the agency that closes a text in brackets, or stands in its dateline."""
-        start, line = lines[-1]
-        closing = self._agency.search(line)
-        if closing is not None:
-            name, *rest = re.split(r"\s*[,/;]\s*", closing["name"])
-            if _folded(name) in self._canonical and all(map(DATE.fullmatch, rest)):
-                return Found(self.canonical(name), start + closing.start(), start + len(line))
-        start, line = lines[0]
-        dateline = self._dateline.match(line)
-        if dateline is not None:
-            name = self.canonical(dateline["name"])
-            return Found(name, start + dateline.start("all"), start + dateline.end("all"))
-        return None
 
-    def _name(self, name: str) -> str | None:
-        """Return the publisher that a label names, or None where it names nobody."""
-        name = re.sub(r"[\s.。,;)\]）】]+$", "", name.strip())
-        first = re.split(r"\s*[/;|]\s*", name)[0]
-        if _folded(first) in self._canonical:
-            return self.canonical(first)
-        if _folded(name) in self._generic or len(name.split()) > NAME_WORDS:
-            return None
-        if (
-            not name
-            or not name[0].isalnum()
-            or name[0].islower()
-            or re.search(r"[:!?。]|\. ", name)
-        ):
-            return None
-        return first
+def _attributions(
+    batch: pa.RecordBatch, text: pl.Series, open_rows: pl.Series, reader: Reader
+) -> Iterator[tuple[list[int], Found]]:
+    """Yield the rows of every document that has an attribution, and where it is in their text."""
+    import polars as pl
+
+    place = pl.DataFrame(pl.from_arrow(batch.select(["raw_file", "_document_index"])))
+    rows = pl.DataFrame({"text": text, "document": place.to_struct().rle_id()}).with_row_index(
+        "row"
+    )
+    rows = rows.filter(open_rows & text.is_not_null())
+    if rows["document"].is_unique().all():
+        documents = rows.select(pl.concat_list("row"), "text")
+    else:
+        grouped = rows.group_by("document", maintain_order=True)
+        documents = grouped.agg("row", pl.col("text").str.join("\n")).drop("document")
+    for numbers, whole in documents.filter(picked(documents["text"], reader)).iter_rows():
+        found = reader.read(whole)
+        if found is not None:
+            yield numbers, found
+
+
+def picked(text: pl.Series, reader: Reader) -> pl.Series:
+    """Say which texts could have an attribution: never false where one has."""
+    first, *others = (text.str.contains(test) for test in reader.tests)
+    return functools.reduce(lambda left, right: left | right, others, first).fill_null(value=False)
+
+
+def _place(text: pl.Series, rows: list[int], start: int) -> tuple[int, int]:
+    """Return the row, of a document's rows joined by line breaks, in which an offset lies."""
+    for row in rows:
+        length = len(text[row])
+        if start <= length:
+            return row, start
+        start -= length + 1
+    raise AssertionError(start)
+
+
+def _named(given: pl.Series, path: pl.Series, publishers: Publishers, reader: Reader) -> pl.Series:
+    """Return the sources that fields and rules give, canonical; "" where neither gives one."""
+    names = given.fill_null("").str.strip_chars()
+    if publishers.rules:
+        distinct = path.unique()
+        ruled = {each: _by_path(publishers.rules, each) for each in distinct}
+        rules = path.replace_strict(list(ruled), list(ruled.values()))
+        names = names.zip_with(names != "", rules)
+    canonical = {name: reader.canonical(name) for name in names.unique()}
+    return names.replace(canonical)
+
+
+def _by_path(rules: Iterable[SourceRule], raw_file: str) -> str:
+    """Return the source that the last fitting rule gives a file, or ""."""
+    fitting = [rule.source for rule in rules if glob_matches(rule.files, raw_file)]
+    return fitting[-1] if fitting else ""
 
 
 @functools.cache
-def _known() -> Mapping[str, tuple[str, ...]]:
-    """Return the built-in lists."""
-    text = resources.files("imprint").joinpath("data/attribution.toml").read_text("utf-8")
-    tables = tomllib.loads(text)
-    return {
-        table: tuple(dict.fromkeys(itertools.chain(*lists.values())))
-        for table, lists in tables.items()
-    }
+def _lists() -> Mapping[str, tuple[str, ...]]:
+    """Return the built-in lists, over all languages."""
+    text = resources.files("imprint").joinpath("data/labels.toml").read_text("utf-8")
+    tables = tomllib.loads(text).items()
+    return {key: tuple(dict.fromkeys(itertools.chain(*by.values()))) for key, by in tables}
 
 
-def _alternation(words: Sequence[str] | set[str]) -> str:
+def _any(words: Collection[str]) -> str:
     """Return an expression that finds any of the words, the longest first."""
     return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
+
+
+def _trimmed(name: str) -> str:
+    """Return a name without blanks, marks, closing punctuation and quotation marks around it."""
+    name = re.sub(rf"^[\s{MARKS}*_]+|[\s{MARKS}*_.。,،;؛…]+$", "", name)
+    if len(name) > 2 and name[0] + name[-1] in QUOTES:
+        return name[1:-1].strip()
+    return name
 
 
 def _folded(name: str) -> str:
@@ -269,14 +393,3 @@ def _folded(name: str) -> str:
 def _replaced(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
     """Return the batch with another column of that name."""
     return batch.set_column(batch.schema.get_field_index(name), name, column)
-
-
-def _with_texts(batch: pa.RecordBatch, texts: Mapping[int, str]) -> pa.RecordBatch:
-    """Return the batch with some texts replaced."""
-    import polars as pl
-    import pyarrow as pa
-
-    if not texts:
-        return batch
-    text = pl.Series(pl.from_arrow(batch["text"])).scatter(list(texts), list(texts.values()))
-    return _replaced(batch, "text", text.to_arrow().cast(pa.string()))
