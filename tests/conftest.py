@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 
+from hypothesis import settings
+
 # Read by huggingface_hub and datasets when they are imported, so before any test is.
 _HOME = tempfile.TemporaryDirectory(prefix="imprint-tests-")
 os.environ |= {
@@ -14,3 +16,8 @@ os.environ |= {
     "XDG_CACHE_HOME": f"{_HOME.name}/cache",
 }
 os.environ.pop("HF_TOKEN", None)
+
+# No test is timed; the gate draws the same examples every time, a developer's machine new ones.
+settings.register_profile("here", deadline=None)
+settings.register_profile("gate", deadline=None, derandomize=True)
+settings.load_profile("gate" if os.environ.get("CI") else "here")

@@ -6,8 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -17,6 +16,9 @@ from imprint.card import card, front_matter, plain
 from imprint.loader import FRONT
 from imprint.manifest import Manifest
 from tests.projects import CTSO, make, rows, sentences
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EXTRA = {
     "tags": {"type": "array", "items": {"type": "string"}},
@@ -194,7 +196,7 @@ def test_hand_written_sections_follow(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_croissant_is_valid_and_gives_the_records(project: Path) -> None:
-    """mlcroissant finds no fault, and reads the rows through it."""
+    """The reader of the standard finds no fault, and reads the rows through it."""
     import mlcroissant
 
     found = mlcroissant.Dataset(jsonld=str(project / "build" / "dataset" / "croissant.json"))
@@ -221,3 +223,22 @@ def test_manifest_holds_nothing_of_the_machine(project: Path) -> None:
         assert str(project) not in text
         assert f"/{getpass.getuser()}/" not in text
         assert platform.node() not in text
+
+
+@pytest.mark.parametrize(
+    ("records", "category"),
+    [
+        (999, "n<1K"),
+        (1_000, "1K<n<10K"),
+        (10**9 - 1, "100M<n<1B"),
+        (10**9, "1B<n<10B"),
+        (10**12, "n>1T"),
+    ],
+)
+def test_size_category(manifest: Manifest, records: int, category: str) -> None:
+    """The size category is the Hub's own for that many records."""
+    import msgspec
+
+    counts = msgspec.structs.replace(manifest.records, published=records)
+    other = msgspec.structs.replace(manifest, records=counts)
+    assert front_matter(other)["size_categories"] == [category]

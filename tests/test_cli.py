@@ -7,13 +7,14 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import struct
 import subprocess
 import sys
 import termios
 import time
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,8 +23,8 @@ from tests.projects import imprint as command
 from tests.projects import make, sentences
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable
+    from pathlib import Path
 
 LINE = re.compile(r"imprint: error: [^\n]+, wanted [^\n]+\. To fix: [^\n]+\.")
 
@@ -47,12 +48,15 @@ def erratum(root: Path, text: str) -> None:
     (root / "schema" / "errata.toml").write_text(f"[[erratum]]\n{text}\n")
 
 
+def emptied(folder: Path) -> None:
+    """Take everything out of a folder."""
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
 BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "no raw": (
-        lambda r: [p.unlink() for p in (r / "raw").iterdir()] and (r / "raw").rmdir(),
-        "raw",
-    ),
-    "empty raw": (lambda r: [p.unlink() for p in (r / "raw").iterdir()], "raw/: no file"),
+    "no raw": (lambda r: shutil.rmtree(r / "raw"), "raw"),
+    "empty raw": (lambda r: emptied(r / "raw"), "raw/: no file"),
     "unknown key": (lambda r: add(r, "colour = 1\n"), "schema/dataset.toml:6"),
     "misspelt key": (lambda r: declared(r, "license", "licence"), "license"),
     "bad TOML": (lambda r: add(r, "title = \n"), "schema/dataset.toml:6"),
@@ -81,7 +85,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 @pytest.mark.parametrize("case", BAD, ids=BAD)
 def test_bad_input_is_one_line(tmp_path: Path, case: str) -> None:
-    """A fault is one line that says where, what, what was wanted and how; exit 2, nothing written."""
+    """A fault is one line that says where, what, and how to mend it; exit 2, nothing written."""
     root = make(tmp_path, sentences(2))
     spoil, named = BAD[case]
     spoil(root)
@@ -252,8 +256,12 @@ def test_push_to_a_hub_that_is_not_there(tmp_path: Path) -> None:
     """A Hub that cannot be reached is one line, and no token is in it."""
     root = make(tmp_path / "p", sentences(12))
     assert command("build", root).returncode == 0
-    away = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_TOKEN": "hf_secretsecretsecret"}
-    done = command("push", root, "org/small-news", HF_HOME=str(tmp_path / "hf"), **away)
+    done = command(
+        *("push", root, "org/small-news"),
+        HF_HOME=str(tmp_path / "hf"),
+        HF_ENDPOINT="http://127.0.0.1:9",
+        HF_TOKEN="hf_secretsecretsecret",  # noqa: S106 - none that opens anything
+    )
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1
     assert "hf_secret" not in done.stderr + done.stdout

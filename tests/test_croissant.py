@@ -126,6 +126,8 @@ def test_lists_within_lists(folder: Path, manifest: Manifest) -> None:
         for record in found.records("train")
     ]
     assert decoded == grid
+    (field,) = json.loads((folder / "croissant.json").read_text())["recordSet"][1]["field"]
+    assert (field["isArray"], field["arrayShape"]) == (True, "-1,-1")
 
 
 def test_split_of_several_shards(folder: Path, manifest: Manifest) -> None:

@@ -222,6 +222,14 @@ def test_scores_are_set_anew() -> None:
     assert twice["language_score"].to_pylist() == [1.0, None]
 
 
+def test_markup_is_text() -> None:
+    """What stands in angle brackets is read like the rest."""
+    (case,) = (each for each in CASES if each["label"] == "angle brackets are no markup")
+    code, reliable, percent, _ = room._ask_cld2([case["text"]])[0]
+    assert (code, reliable) == ("id", True)
+    assert percent > room.SURE
+
+
 def test_the_prior_is_gentle() -> None:
     """A declared language wins where two are nearly even, and not where one is clearly ahead."""
     near, clear = (

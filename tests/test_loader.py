@@ -181,6 +181,16 @@ def test_what_is_altered_is_never_remembered(folder: Path) -> None:
     assert found(folder) == ["data/test-1.parquet: changed"]
 
 
+def test_another_manifest_is_checked_anew(folder: Path) -> None:
+    """What was right by one manifest is not taken for right by another, the files untouched."""
+    loader.verify_files(folder)
+    manifest = json.loads((folder / "imprint.json").read_text())
+    (croissant,) = (file for file in manifest["files"] if file["path"] == "croissant.json")
+    croissant["sha256"] = "0" * 64
+    (folder / "imprint.json").write_text(json.dumps(manifest))
+    assert found(folder) == ["croissant.json: changed"]
+
+
 def test_writes_into_the_cache_alone(folder: Path, memory: Path) -> None:
     """The folder of a dataset stays as it is, its times too; nothing half-written is left."""
     before = {path: path.stat().st_mtime_ns for path in (folder, *folder.rglob("*"))}
@@ -191,7 +201,18 @@ def test_writes_into_the_cache_alone(folder: Path, memory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"null", b"\xff", b"{}", b'{"files": [1]}'], ids=repr
+    "content",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"\xff",
+        b"{}",
+        b'{"files": [1]}',
+        b'{"files": [{"path": 1, "bytes": 1, "sha256": ""}], "splits": {}}',
+        b"[" * 100_000,
+    ],
+    ids=lambda content: str(content[:50]),
 )
 def test_damaged_manifest_is_named(folder: Path, content: bytes) -> None:
     """A manifest that is none is refused by its name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,11 +13,9 @@ from imprint.errors import RefusedError
 from imprint.manifest import Manifest
 from tests.projects import imprint as command
 from tests.projects import make, sentences
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +27,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(built: Path, tmp_path: Path) -> Iterator[Path]:
+def project(built: Path, tmp_path: Path) -> Path:
     """Return a copy of it that a test may change."""
-    yield shutil.copytree(built, tmp_path / "p")
+    return shutil.copytree(built, tmp_path / "p")
 
 
 def flip(path: Path) -> None:

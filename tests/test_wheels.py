@@ -7,12 +7,15 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import imprint
 from tests.projects import make, rows, sentences
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ALONE = """
 import importlib.abc, json, socket, sys
@@ -112,3 +115,26 @@ def test_release_is_on_record(pressed: tuple[Path, Path, Path]) -> None:
     text = (pressed[0] / "schema" / "releases.toml").read_text()
     assert text.count("[[release]]") == 1
     assert 'where = ["wheel"]' in text
+
+
+def test_holds_what_the_manifest_lists(pressed: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    """What else lies in the folder does not travel: the wheel's bytes are the same."""
+    from imprint.manifest import Manifest
+    from imprint.wheels import press_wheel
+
+    root, wheel, _ = pressed
+    folder = shutil.copytree(root / "build" / "dataset", tmp_path / "dataset")
+    (folder / "notes.txt").write_text("mine")
+    (folder / "data" / ".DS_Store").write_bytes(b"x")
+    (tmp_path / "out").mkdir()
+    again = press_wheel(folder, Manifest.open(folder), tmp_path / "out")
+    assert again.read_bytes() == wheel.read_bytes()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [wheel.name]
+
+
+def test_loader_is_the_very_file(pressed: tuple[Path, Path, Path]) -> None:
+    """The loader in the wheel is that of imprint, byte for byte."""
+    from importlib.resources import files
+
+    there = pressed[2] / "imprint_data_small_news" / "_loader.py"
+    assert there.read_bytes() == files("imprint").joinpath("loader.py").read_bytes()

@@ -23,7 +23,7 @@ GROUP = "imprint.datasets"
 SHIPPED = Path(__file__).parent / "shipped"
 """Datasets that ship with imprint."""
 
-ON_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>.+))?")
+ON_HUB = re.compile(r"(?P<repository>\w[\w.-]*/[\w.-]+)(?:@(?P<revision>.+))?")
 """ORG/NAME[@REVISION]."""
 
 FIRST = 3
@@ -65,18 +65,24 @@ def load(
         streaming: read while iterating.
 
     Raises:
-        UsageError: there is no such dataset or no such split.
+        UsageError: there is no such dataset, split or column.
         DatasetError: a file is missing, altered or was added.
         HubError: the Hub cannot be reached, or does not give the dataset out.
     """
     folder = resolve(name, revision)
-    wanted = None if columns is None else list(columns)
+    wanted = None
+    if columns is not None:
+        wanted = [columns] if isinstance(columns, str) else list(columns)
     try:
         return loader.open_dataset(folder, split, wanted, streaming)
-    except loader.NoSuchSplitError as error:
-        raise UsageError(
-            Fault(name, str(error), "a split that is there", "name one of these, or none for all")
-        ) from error
+    except (loader.NoSuchSplitError, loader.NoSuchColumnError) as error:
+        kind = "split" if isinstance(error, loader.NoSuchSplitError) else "column"
+        wants = f"a {kind} that is there"
+        fix = "name one of these, or none for all"
+        raise UsageError(Fault(name, str(error), wants, fix)) from error
+    except loader.FolderNameError as error:
+        told, wants = "a name that datasets takes for a pattern", "one without *, ?, [...] and ::"
+        raise UsageError(Fault(str(folder), told, wants, "rename the folder")) from error
 
 
 def resolve(name: str, revision: str | None = None) -> Path:
@@ -87,31 +93,41 @@ def resolve(name: str, revision: str | None = None) -> Path:
         revision: branch, tag or commit of one on the Hub.
 
     Raises:
-        UsageError: there is no such dataset.
+        UsageError: there is no such dataset, or a revision was asked of one that is not on the Hub.
         DatasetError: a file is missing, altered or was added.
     """
     folder = find(name, revision)
+    fix = "build, install or fetch the dataset again"
+    if folder.name == "dataset" and not folder.exists():
+        fix = f'run "imprint build {name}"'
     try:
         loader.verify_files(folder)
     except loader.DatasetAlteredError as error:
         raise DatasetError(
-            Fault(
-                path, what, "what the manifest lists", "build, install or fetch the dataset again"
-            )
+            Fault(path, what, "what the manifest lists", fix)
             for path, _, what in (each.rpartition(": ") for each in error.found)
         ) from error
     return folder
 
 
 def installed() -> dict[str, Path]:
-    """Return the datasets at hand and their folders; an installed wheel outranks what ships."""
+    """Return the datasets at hand and their folders; an installed wheel outranks what ships.
+
+    Raises:
+        DatasetError: a data wheel is only half there.
+    """
     from importlib.metadata import entry_points
 
     found = {
         path.name: path for path in sorted(SHIPPED.glob("*")) if (path / loader.MANIFEST).exists()
     }
     for point in entry_points(group=GROUP):
-        found[point.name] = Path(point.load())
+        try:
+            found[point.name] = Path(point.load())
+        except (ImportError, AttributeError) as error:
+            wheel = point.dist.name if point.dist else point.name
+            told, fix = str(error), f'run "pip install --force-reinstall {wheel}"'
+            raise DatasetError(Fault(wheel, told, "a data wheel that is whole", fix)) from error
     return found
 
 
@@ -143,12 +159,18 @@ def show(name: str) -> Shown:
 
 def find(name: str, revision: str | None = None) -> Path:
     """Return the folder that a name means, as yet unchecked."""
-    path = Path(name)
+    path, at_hand = Path(name), dict[str, Path]()
+    here: Path | None
     if path.is_dir():
-        return path / "build" / "dataset" if (path / "schema").is_dir() else path
-    at_hand = installed()
-    if name in at_hand:
-        return at_hand[name]
+        here = path / "build" / "dataset" if (path / "schema").is_dir() else path
+    else:
+        at_hand = installed()
+        here = at_hand.get(name)
+    if here is not None:
+        if revision is None:
+            return here
+        wanted = "none, as a dataset that is here has but one"
+        raise UsageError(Fault(name, f"revision {seen(revision)}", wanted, "leave it out"))
     on_hub = ON_HUB.fullmatch(name)
     if on_hub is None:
         near = difflib.get_close_matches(name, at_hand, n=1)

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -27,6 +28,9 @@ NOT_YET = ("suggest", "languages", "report", "review", "diff", "explain")
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C. Source: POSIX, 128 + SIGINT."""
+
+CONTROLS = re.compile("[\x7f-\x9f]")
+"""Control characters that JSON does not escape by itself."""
 
 FOLDER = click.Path(path_type=str)
 
@@ -231,6 +235,9 @@ def run(arguments: list[str]) -> int:
     except ImprintError as error:
         _complain(*error.lines())
         return error.exit_status
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return UsageError.exit_status
     except click.ClickException as error:
         _complain(_usage(error))
         return UsageError.exit_status
@@ -255,9 +262,10 @@ def _print(as_json: bool, result: object, text: Callable[[], str]) -> None:
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(_plain(result))).decode())
+        written = msgspec.json.format(msgspec.json.encode(_plain(result))).decode()
+        click.echo(CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", written))
     else:
-        click.echo(text())
+        click.echo("\n".join(map(escape, text().split("\n"))))
 
 
 def _plain(value: object) -> object:

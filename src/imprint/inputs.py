@@ -191,12 +191,22 @@ def write_raw_table(path: Path, files: Sequence[FileRead]) -> None:
 
 
 def read_raw_digests(path: Path) -> dict[str, str]:
-    """Return `raw/FILE` -> SHA-256 as build/raw.parquet has them; empty where there is none."""
+    """Return `raw/FILE` -> SHA-256 as build/raw.parquet has them; empty where there is none.
+
+    Raises:
+        DatasetError: it is damaged.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.exists():
         return {}
-    table = pq.read_table(path, columns=["raw_file", "sha256"]).to_pydict()
+    try:
+        table = pq.read_table(path, columns=["raw_file", "sha256"]).to_pydict()
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(
+            Fault(str(path), "damaged", "what the build wrote", 'run "imprint build" again')
+        ) from error
     names = (f"raw/{name}" for name in table["raw_file"])
     return dict(zip(names, table["sha256"], strict=True))
 

@@ -23,6 +23,9 @@ CARD = "README.md"
 BEGIN, END = b"<!-- imprint:begin -->", b"<!-- imprint:end -->"
 """What our part of the card lies between; what stands outside is anyone's."""
 
+PATTERN = re.compile(r"[*?]|\[.*\]|::")
+"""What `datasets` takes for a pattern in a folder's name. Source: fsspec, glob and chained URLs."""
+
 FRONT = re.compile(rb"\A---\r?\n.*?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 """The YAML front matter of a card. Source: the Hub's dataset cards."""
 
@@ -37,6 +40,10 @@ class DatasetAlteredError(Exception):
     def __init__(self, found: list[str]) -> None:
         super().__init__("; ".join(found))
         self.found = found
+
+
+class FolderNameError(ValueError):
+    """A folder stands where `datasets` would take its name for a pattern."""
 
 
 class NoSuchColumnError(KeyError):
@@ -71,10 +78,14 @@ def open_dataset(
         DatasetAlteredError: a file is missing, altered or was added.
         NoSuchSplitError: there is no such split; says so where it was left out for being empty.
         NoSuchColumnError: there is no such column.
+        FolderNameError: `datasets` cannot read from a folder of that name.
     """
     import datasets
 
     manifest = verify_files(folder)
+    root = str(Path(folder).resolve())
+    if PATTERN.search(root):
+        raise FolderNameError(f"{root}: datasets takes *, ?, [...] and :: for a pattern")
     splits = manifest["splits"]
     if split is not None and split not in splits:
         empty = split in manifest.get("empty_splits", ())
@@ -83,7 +94,7 @@ def open_dataset(
     given: dict[str, Any] = {"split": split, "streaming": streaming}
     if columns is not None:
         given["columns"] = _known_columns(list(columns), manifest.get("features"))
-    return datasets.load_dataset(str(Path(folder).resolve()), **given)
+    return datasets.load_dataset(root, **given)
 
 
 def verify_files(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -99,12 +110,14 @@ def verify_files(folder: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         content = (root / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(content)
-        listed = {file["path"]: (file["bytes"], file["sha256"]) for file in manifest["files"]}
+        listed = {
+            os.fspath(file["path"]): (file["bytes"], file["sha256"]) for file in manifest["files"]
+        }
         manifest["splits"] = dict(manifest["splits"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetAlteredError(
-            [f"{root / MANIFEST}: no manifest of a dataset ({error})"]
-        ) from error
+    except FileNotFoundError as error:
+        raise DatasetAlteredError([f"{root / MANIFEST}: gone"]) from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DatasetAlteredError([f"{root / MANIFEST}: no manifest of a dataset"]) from error
     state = _state(root, content, listed)
     if not _is_remembered(state):
         found = altered(root, listed)
@@ -172,9 +185,11 @@ def _known_columns(columns: list[str], features: dict[str, Any] | None) -> list[
 def _data_files(root: Path) -> set[str]:
     """Return the files that `datasets` would read whether they are listed or not.
 
-    Those in data/, and the one that tells it to read others than the card says.
+    Those in data/ but hidden ones, which it never reads and a file manager leaves behind; and the
+    one that tells it to read others than the card says.
     """
-    there = [*(root / "data").rglob("*"), root / ".huggingface.yaml"]
+    there = [path for path in (root / "data").rglob("*") if path.name[0] != "."]
+    there.append(root / ".huggingface.yaml")
     return {path.relative_to(root).as_posix() for path in there if path.is_file()}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,12 @@ from imprint.press import differences, locked, press
 from imprint.project import Project
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from imprint.press import Progress
+
+BESIDE = ("dataset/imprint.json", "rejected.jsonl", "raw.parquet", "release.parquet")
+"""Files of a build that no manifest lists."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ def verify(
     found += differences(manifest.declaration, project.declaration_digests())
     before = read_raw_digests(project.build / "raw.parquet")
     place = project.build / f"verify{swap.NEW}"
-    with locked(project), engine(workers or cores()) as processes:
+    with locked(project), _cleared(place), engine(workers or cores()) as processes:
         try:
             built, pressed = press(project, place, processes, fresh=True, progress=progress)
         except MachineError:
@@ -71,16 +78,26 @@ def verify(
         except ImprintError as error:
             if not found:
                 raise
-            return Verified(
-                project.dataset, "bytes", (*found, *error.lines()), (), *_size(manifest)
-            )
+            told = (*found, *error.lines())
+            return Verified(project.dataset, "bytes", told, (), *_size(manifest))
         now = {f"raw/{each.raw_file}": each.sha256 for each in pressed.files}
         found += differences(before, now)
         tools = _other_tools(manifest.tools, built.manifest.tools)
-        found += _rebuilt_differently(manifest, built.manifest, same_tools=not tools)
-        shutil.rmtree(place)
+        if not tools:
+            found += _rebuilt_differently(project.build, place, manifest, built.manifest)
+        elif manifest.digest != built.manifest.digest:
+            found.append("rows: changed by a rebuild")
     compared = "rows" if tools else "bytes"
     return Verified(project.dataset, compared, tuple(found), tuple(tools), *_size(manifest))
+
+
+@contextlib.contextmanager
+def _cleared(place: Path) -> Iterator[None]:
+    """Leave nothing of a folder behind, whatever happens."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _is_project(path: Path) -> bool:
@@ -102,12 +119,15 @@ def _other_tools(before: dict[str, str], now: dict[str, str]) -> list[str]:
     ]
 
 
-def _rebuilt_differently(before: Manifest, now: Manifest, *, same_tools: bool) -> list[str]:
-    """Say what a rebuild has that the build has not."""
-    if same_tools:
-        old = {f"build/dataset/{file.path}": file.sha256 for file in before.files}
-        new = {f"build/dataset/{file.path}": file.sha256 for file in now.files}
-        return [f"{each} by a rebuild" for each in differences(old, new)]
-    if before.digest != now.digest:
-        return ["rows: changed by a rebuild"]
-    return []
+def _rebuilt_differently(build: Path, again: Path, before: Manifest, now: Manifest) -> list[str]:
+    """Say which files a rebuild has that the build has not; the listed ones by their manifests."""
+    old = {f"build/dataset/{file.path}": file.sha256 for file in before.files}
+    new = {f"build/dataset/{file.path}": file.sha256 for file in now.files}
+    for name in BESIDE:
+        old[f"build/{name}"], new[f"build/{name}"] = _digest(build / name), _digest(again / name)
+    return [f"{each} by a rebuild" for each in differences(old, new)]
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file; "" where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

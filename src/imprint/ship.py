@@ -37,7 +37,10 @@ def wheel(project: Project | str | Path) -> Path:
 
 
 def push(project: Project | str | Path, repository: str, **options: Any) -> Pushed:
-    """Publish what was built to the Hub, in one commit or not at all.
+    """Publish what was built to the Hub, in one commit or not at all, and put it on record.
+
+    A pull request is no release yet: a push after it was merged finds nothing to send, and puts
+    the release on record.
 
     Args:
         project: the project, or its folder.
@@ -53,7 +56,8 @@ def push(project: Project | str | Path, repository: str, **options: Any) -> Push
     project = opened(project)
     manifest = _ready(project)
     pushed = hub.push(project.dataset, manifest, repository, **options)
-    if not pushed.dry_run:
+    proposed = pushed.pull_request and pushed.committed
+    if not pushed.dry_run and not proposed:
         _record(project, manifest, f"{repository}@{pushed.revision}")
     return pushed
 
@@ -70,7 +74,12 @@ def _ready(project: Project) -> Manifest:
             for name, _, what in (each.partition(": ") for each in found)
         )
     refuse_stale(project)
-    record = pl.read_parquet(project.build / "release.parquet")
+    path = project.build / "release.parquet"
+    try:
+        record = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        seen, wanted = "missing or damaged", "what the build wrote"
+        raise DatasetError(Fault(str(path), seen, wanted, 'run "imprint build" again')) from error
     refuse_version(project, manifest.digest, record)
     return manifest
 

@@ -185,10 +185,12 @@ def push(pushed: Pushed) -> str:
     lines = [head, *([table(rows, widest=WHOLE)] if rows else [])]
     lines.append(f"  {_count(len(pushed.unchanged), 'file')} unchanged, {sent:,} bytes to send")
     if not pushed.dry_run:
+        on_record = "the release is on record in schema/releases.toml: commit it with schema/releases/"
+        merge = "a pull request is no release yet: once it is merged, push again to put it on record"
         lines += [
             f"  {pushed.url}",
             f'  datasets.load_dataset("{pushed.repository}", revision="{pushed.revision}")',
-            "the release is on record in schema/releases.toml: commit it with schema/releases/",
+            merge if pushed.pull_request and pushed.committed else on_record,
         ]
     return "\n".join(lines)
 

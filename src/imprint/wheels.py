@@ -87,7 +87,7 @@ def press_wheel(folder: Path, manifest: Manifest, out: Path) -> Path:
     with machine_faults(out), tempfile.TemporaryDirectory(dir=out, suffix=NEW) as name:
         root = Path(name)
         package = root / module
-        shutil.copytree(folder, package / "dataset")
+        _copy(folder, manifest, package / "dataset")
         shutil.copyfile(loader.__file__, package / "_loader.py")
         (package / "__init__.py").write_text(PACKAGE.format(**facts), "utf-8")
         (root / "pyproject.toml").write_text(PROJECT.format(**facts), "utf-8")
@@ -114,11 +114,19 @@ def python_version(version: str) -> str:
     return re.sub(r"-rc\.", "rc", version)
 
 
+def _copy(folder: Path, manifest: Manifest, place: Path) -> None:
+    """Copy the files that a manifest lists, and itself; whatever else lies there stays there."""
+    for path in (*(file.path for file in manifest.files), loader.MANIFEST):
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / path, place / path)
+
+
 def _store(packed: Path, plain: Path) -> None:
     """Write a zip file anew: nothing compressed, dates and rights fixed, the order kept."""
     with zipfile.ZipFile(packed) as source, zipfile.ZipFile(plain, "w") as target:
         for entry in source.infolist():
             written = zipfile.ZipInfo(entry.filename, DATED)
             written.external_attr = MODE
+            written.file_size = entry.file_size  # beyond 4 GB an entry has another form
             with source.open(entry) as content, target.open(written, "w") as file:
                 shutil.copyfileobj(content, file)
