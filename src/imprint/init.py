@@ -198,6 +198,7 @@ def write_schema(
 
     Raises:
         RefusedError: schema/dataset.toml is there already; nothing is written.
+        UsageError: a build would refuse what was given; nothing is written.
     """
     from imprint.records import default_record_schema
 
@@ -206,6 +207,7 @@ def write_schema(
         seen = "it is there already (nothing was written)"
         fix = "edit it, or move it away and run the same command again"
         raise RefusedError(Fault("schema/dataset.toml", seen, "a project without one", fix))
+    _refuse_given(name, licence, languages)
     head = DATASET.format(_quoted(name), _quoted(licence), ", ".join(map(_quoted, languages)))
     texts = {
         "record.json": default_record_schema(),
@@ -221,6 +223,21 @@ def write_schema(
             path.write_text(text, "utf-8")
             written.append(path)
     return tuple(written)
+
+
+def _refuse_given(name: str, licence: str, languages: Sequence[str]) -> None:
+    """Refuse what a build would refuse."""
+    from imprint import rules
+
+    given = [("name", name, rules.name), ("license", licence, rules.license_)]
+    given += [("language", tag, rules.language) for tag in languages]
+    faults = [
+        Fault(f"imprint init --{option}", _quoted(value), *broken)
+        for option, value, rule in given
+        if (broken := rule(value))
+    ]
+    if faults:
+        raise UsageError(faults)
 
 
 def _rules(looked: Sequence[Looked]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imprint.errors import Fault, RawError
+from imprint.errors import DatasetError, Fault, RawError
 from imprint.rooms.read import RawFile, list_files
 from imprint.swap import write_file
 

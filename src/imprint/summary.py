@@ -33,6 +33,8 @@ WHOLE = 10_000
 
 ONLY_EXACT = "only exact duplicates were looked for; near-duplicates are not there yet"
 
+ON_RECORD = "the release is on record in schema/releases.toml: commit it with schema/releases/"
+
 
 def table(rows: Iterable[Sequence[object]], indent: str = "  ", widest: int = WIDEST) -> str:
     r"""Return rows as lines whose columns line up, wide characters counted as two.
@@ -163,7 +165,7 @@ def wheel(path: Path) -> str:
             f"{_here(path)}  ({path.stat().st_size:,} bytes)",
             f"  pip install {_here(path)}",
             f'  python -c "import {module}; print({module}.load())"',
-            "the release is on record in schema/releases.toml: commit it with schema/releases/",
+            ON_RECORD,
         ]
     )
 
@@ -185,12 +187,11 @@ def push(pushed: Pushed) -> str:
     lines = [head, *([table(rows, widest=WHOLE)] if rows else [])]
     lines.append(f"  {_count(len(pushed.unchanged), 'file')} unchanged, {sent:,} bytes to send")
     if not pushed.dry_run:
-        on_record = "the release is on record in schema/releases.toml: commit it with schema/releases/"
-        merge = "a pull request is no release yet: once it is merged, push again to put it on record"
+        proposed = pushed.pull_request and pushed.committed
         lines += [
             f"  {pushed.url}",
             f'  datasets.load_dataset("{pushed.repository}", revision="{pushed.revision}")',
-            merge if pushed.pull_request and pushed.committed else on_record,
+            "once it is merged, push again to put the release on record" if proposed else ON_RECORD,
         ]
     return "\n".join(lines)
 
