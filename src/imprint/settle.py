@@ -80,6 +80,7 @@ def settle(parts: Sequence[Part], folder: Path, project: Project) -> Settled:
     ledger = [_files_ledger(files), _refused(parts, folder, files)]
     release = releases.highest(releases.recorded(project.schema), settings.version)
     facts = _facts(parts, folder, files, settings.splits.group)
+    _refuse_nothing(facts, parts, ledger)
     facts = _with_released(facts, project, release)
     if settings.dedup.exact:
         facts = dedup.exact(facts)
@@ -94,7 +95,7 @@ def settle(parts: Sequence[Part], folder: Path, project: Project) -> Settled:
     kept = _in_order(facts.filter(pl.col("split").is_not_null()), list(settings.splits.shares))
     whole = pl.concat(ledger, how="diagonal_relaxed").sort("file", "raw_index", nulls_last=False)
     read = sum(sum(part.records) for part in parts)
-    _refuse_nothing(kept, read, len(files))
+    _refuse_nothing(kept, parts, ledger)
     return Settled(kept, whole.select(LEDGER), read, draw, _digest(kept, project))
 
 
@@ -150,7 +151,7 @@ def _facts(parts: Sequence[Part], folder: Path, files: pl.DataFrame, group: str)
             frame = pl.DataFrame(pl.from_arrow(table.select(wanted))).with_row_index("part_row")
             frames.append(frame.with_columns(part=pl.lit(number, pl.Int64)))
     if not frames:
-        _refuse_nothing(files.clear(), 0, len(files))
+        return files.clear()
     facts = pl.concat(frames)
     private = {name: name[1:] for name in facts.columns if name.startswith("_")}
     facts = facts.rename(private | {"_text": "text_digest"})
@@ -251,14 +252,18 @@ def _digest(kept: pl.DataFrame, project: Project) -> str:
     return write.dataset_digest(project.record.arrow, iter(parts))
 
 
-def _refuse_nothing(kept: pl.DataFrame, read: int, files: int) -> None:
-    """Refuse to make a dataset without a record."""
-    if kept.is_empty():
-        raise RawError(
-            Fault(
-                "raw/",
-                f"{files} files and {read} records, of which none can be published",
-                "a record that can be published",
-                'run "imprint check" to see why each was rejected',
-            )
-        )
+def _refuse_nothing(kept: pl.DataFrame, parts: Sequence[Part], ledger: list[pl.DataFrame]) -> None:
+    """Refuse to make a dataset without a record; say what became of them, and of the first."""
+    import polars as pl
+
+    if not kept.is_empty():
+        return
+    lost = pl.concat(ledger, how="diagonal_relaxed").sort("file", "raw_index", nulls_last=False)
+    reasons = lost["reason"].value_counts().sort("reason").iter_rows()
+    told = ", ".join(f"{reason} {count}" for reason, count in reasons) or "all empty"
+    for name, detail in lost.select("raw_file", "detail").head(1).iter_rows():
+        told += f"; {name} is the first: {detail}"
+    files, records = sum(len(part.readings) for part in parts), sum(sum(p.records) for p in parts)
+    fix = "mend the files, or what schema/ asks of them"
+    seen = f"files {files}, records {records}, and none can be published ({told})"
+    raise RawError(Fault("raw/", seen, "a record that can be published", fix))
