@@ -116,6 +116,8 @@ def test_tools_are_those_that_run() -> None:
     """Every tool has the version that is installed, in an order that does not vary."""
     found = tools()
     assert list(found) == sorted(found)
-    assert found.keys() >= {*TOOLS, "imprint", "unicode"}
+    detectors = {"fasttext-predict", "fasttext-predict-v2"}  # one of them, by the version of Python
+    assert found.keys() >= {*TOOLS, "imprint", "unicode"} - detectors
+    assert len(found.keys() & detectors) == 1
     assert found["pyarrow"] == metadata.version("pyarrow")
     assert "none" not in found.values()
