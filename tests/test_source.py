@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imprint.rooms.clean import clean
 from imprint.rooms.source import Reader, picked, require, source, without
 from imprint.settings import Publisher, Publishers, SourceRule
 
@@ -196,6 +197,17 @@ def test_only_the_attribution_goes(text: str) -> None:
     assert "".join(left.split()) == "".join(rest.split())
     assert is_clean(text)
     assert is_clean(left), (text, left)
+
+
+@settings(deadline=None, max_examples=300)
+@given(TEXTS)
+def test_clean_text_stays_clean(text: str) -> None:
+    """Cleaning finds nothing to do on what is left, and without `strip` on nothing at all."""
+    whole = clean(batch_of([text]))
+    for strip in (True, False):
+        left = source(whole, PUBLISHERS, strip).select(["text"])
+        assert clean(left).equals(left)
+        assert strip or left.equals(whole.select(["text"]))
 
 
 @settings(deadline=None, max_examples=100)

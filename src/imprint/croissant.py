@@ -30,6 +30,9 @@ STATEMENT = (
 )
 """Key of [statement] -> property. Source: Croissant RAI specification 1.0."""
 
+UNNAMED = frozenset({"other", "unknown"})
+"""Identifiers of the Hub's list that are no licence of which there is a page."""
+
 LICENSES = "https://choosealicense.com/licenses/"
 """Where the Hub's own cards link a licence to."""
 
@@ -48,13 +51,14 @@ def croissant(manifest: Manifest) -> str:
         "conformsTo": CONFORMS,
         "name": manifest.name,
         "description": manifest.description or manifest.title,
-        "license": f"{LICENSES}{manifest.license}/",
-        "url": online or f"https://huggingface.co/datasets/{manifest.name}",
+        "license": _license(manifest.license),
         "version": manifest.version,
         "inLanguage": list(manifest.declared_languages),
         "isLiveDataset": False,
         "citeAs": _citation(manifest),
     }
+    if online:
+        said["url"] = online
     if manifest.date:
         said["datePublished"] = manifest.date
     if manifest.authors:
@@ -63,6 +67,11 @@ def croissant(manifest: Manifest) -> str:
     said["distribution"] = [_file(file) for file in manifest.files]
     said["recordSet"] = [_splits(manifest), *_record_sets(manifest)]
     return json.dumps(said, ensure_ascii=False, indent=1) + "\n"
+
+
+def _license(name: str) -> str:
+    """Return the page of a licence, or its name where there is none."""
+    return name if name in UNNAMED else f"{LICENSES}{name}/"
 
 
 def _file(file: File) -> dict[str, Any]:

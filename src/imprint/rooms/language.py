@@ -243,7 +243,7 @@ def _opinion(name: str, answer: Answer) -> Opinion:
 
 def _weigh(head: str, first: Opinion, declared: frozenset[str]) -> tuple[str, int]:
     """Ask the other detectors about a text, and combine what they say."""
-    if not head:
+    if not first.scores and not re.search(r"[^\W\d_]{3}|[ぁ-ヿ가-힣]", head):  # no word
         return UNDETERMINED, 0
     opinions = [first] if first.scores or len(head) >= SHORT else []
     opinions = [_by_words(head, opinion) for opinion in (*opinions, _ask_fasttext(head))]
