@@ -355,7 +355,7 @@ def test_reader_never_misses_the_dataset(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    for turn in range(10):
+    for turn in range(50):
         (tmp_path / "raw" / "0000.txt").write_text(f"Teks nomor {turn} yang berubah setiap kali.")
         imprint.build(tmp_path, workers=1)
     (tmp_path / "stop").touch()
@@ -369,10 +369,10 @@ def test_killed_builds_leave_the_old_or_the_new(tmp_path: Path) -> None:
     imprint.build(make(tmp_path, sentences(200)), workers=1)
     draw = random.Random(0)
     start = [sys.executable, "-m", "imprint", "build", str(tmp_path), "--workers", "1"]
-    for turn in range(6):
+    for turn in range(50):
         (tmp_path / "raw" / "0000.txt").write_text(f"Teks nomor {turn} yang berubah setiap kali.")
         process = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(draw.uniform(0.2, 1.6))
+        time.sleep(draw.uniform(0.05, 1.3))
         process.send_signal(signal.SIGKILL)
         process.wait()
         imprint.load(str(tmp_path / "build" / "dataset"), streaming=True)

@@ -244,9 +244,6 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted; what was there before is still there")
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     except Exception as error:
@@ -263,9 +260,13 @@ def _print(as_json: bool, result: object, text: Callable[[], str]) -> None:
         import msgspec
 
         written = msgspec.json.format(msgspec.json.encode(_plain(result))).decode()
-        click.echo(CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", written))
+        written = CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
     else:
-        click.echo("\n".join(map(escape, text().split("\n"))))
+        written = "\n".join(map(escape, text().split("\n")))
+    try:
+        click.echo(written)
+    except BrokenPipeError:  # who read it has read enough; the exit status is that of the command
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _plain(value: object) -> object:

@@ -76,7 +76,7 @@ def _ready(project: Project) -> Manifest:
     refuse_stale(project)
     path = project.build / "release.parquet"
     try:
-        record = pl.read_parquet(path)
+        record = pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         seen, wanted = "missing or damaged", "what the build wrote"
         raise DatasetError(Fault(str(path), seen, wanted, 'run "imprint build" again')) from error
