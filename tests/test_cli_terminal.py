@@ -15,6 +15,7 @@ import termios
 import time
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from tests.projects import make, sentences
 
 IMPRINT = [sys.executable, "-m", "imprint"]
 
-SECONDS = 60
+SECONDS = 30
 """How long a process may take before it counts as hanging."""
 
 CTRL_C = "\x03"
@@ -57,6 +58,7 @@ def on_terminal(
             told = len(screen)
             answer = waiting.pop(0)[1]
             if answer == CTRL_C:
+                time.sleep(0.5)  # the question is written before the answer is waited for
                 process.send_signal(signal.SIGINT)
             else:
                 os.write(parent, answer.encode())
@@ -134,10 +136,11 @@ def test_init_without_raw_text(tmp_path: Path, raw: bool) -> None:
 
 
 @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}], ids=["plain", "NO_COLOR"])
-def test_there_is_no_colour(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_there_is_no_colour(tmp_path: Path, environment: dict[str, Any]) -> None:
     """On a terminal neither help, nor a fault, nor a result has a colour."""
     make(tmp_path, sentences(1))
-    for call in (["--help"], ["build", tmp_path], ["build", tmp_path / "x"], ["show", "csto-news"]):
+    root = str(tmp_path)
+    for call in (["--help"], ["build", root], ["build", f"{root}/x"], ["show", "csto-news"]):
         _, screen = on_terminal(*call, **environment)
         assert "\x1b[3" not in screen
         assert "\x1b[1m" not in screen
@@ -146,7 +149,7 @@ def test_there_is_no_colour(tmp_path: Path, environment: dict[str, str]) -> None
 def test_both_names_of_the_program() -> None:
     """`imprint` and `python -m imprint` are the same."""
     script = Path(sys.executable).with_name("imprint")
-    calls = [[script, "--version"], [*IMPRINT, "--version"]]
+    calls = [[str(script), "--version"], [*IMPRINT, "--version"]]
     said = {subprocess.run(c, capture_output=True, text=True, check=True).stdout for c in calls}
     assert len(said) == 1
 
@@ -183,9 +186,9 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
 def test_text_of_any_script_in_any_locale(tmp_path: Path) -> None:
     """A locale that knows ASCII only changes nothing of what is done, and nothing fails."""
     root = make(tmp_path, {"ar/نص.txt": "قوات حفظ السلام — “ألماتي”."}, errata="")
-    bare = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    for call in (["build", root], ["show", root], ["verify", root], ["check", root, "--json"]):
-        done = command(*call, **bare)
+    bare: dict[str, Any] = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for call in ("build", "show", "verify", "check"):
+        done = command(call, root, "--json", **bare)
         assert done.returncode == 0, done.stderr
 
 

@@ -110,3 +110,19 @@ def test_without_a_right_it_is_one_line(project: Path, tmp_path: Path, token: st
     assert done.stderr.count("\n") == 1
     assert "nothing was uploaded" in done.stderr
     assert not (project / "schema/releases.toml").exists()
+
+
+def test_a_pull_request_is_no_release(hub: HubServer, project: Path, tmp_path: Path) -> None:
+    """Nothing is put on record until it was merged and pushed again."""
+    client = Client(hub.endpoint, tmp_path, TOKEN)
+    proposed = client.imprint("push", str(project), "org/kz-news", "--pr")
+    assert proposed.returncode == 0, proposed.stderr
+    assert "on record in" not in proposed.stdout
+    assert not (project / "schema/releases.toml").exists()
+    repository = hub.repositories["org/kz-news"]
+    merged = repository.resolve("refs/pr/1").oid
+    repository.references["refs/heads/main"] = merged
+    again = client.imprint("push", str(project), "org/kz-news")
+    assert again.returncode == 0, again.stderr
+    assert "nothing was sent" in again.stdout
+    assert f"org/kz-news@{merged}" in (project / "schema/releases.toml").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from tests.projects import imprint as command
 from tests.projects import make, sentences
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -125,3 +127,90 @@ def test_stale_build_is_not_released(project: Path, changed: str) -> None:
     done = command("wheel", project)
     assert done.returncode == 1
     assert "imprint build" in done.stderr
+
+
+def manifest_count(path: Path) -> None:
+    """Change one digit of a number that only the manifest holds."""
+    text = path.read_text()
+    assert '"read": 12' in text
+    path.write_text(text.replace('"read": 12', '"read": 13'))
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [("dataset/imprint.json", manifest_count), ("rejected.jsonl", None), ("release.parquet", None)],
+    ids=lambda given: given if isinstance(given, str) else "",
+)
+def test_what_no_manifest_lists_is_compared_too(
+    project: Path, file: str, change: Callable[[Path], None] | None
+) -> None:
+    """The manifest itself, the ledger and the record of the release, each by name and alone."""
+    path = project / "build" / file
+    if change:
+        change(path)
+    else:
+        path.write_bytes(path.read_bytes() + b"x")
+    found = imprint.verify(project, workers=1).differences
+    assert found == (f"build/{file}: changed by a rebuild",)
+
+
+def test_nothing_else_is_named(project: Path) -> None:
+    """One byte of one raw file: that file, and of the build only what follows from it."""
+    flip(project / "raw" / "0005.txt")
+    found = imprint.verify(project, workers=1).differences
+    assert [line for line in found if not line.startswith("build/")] == ["raw/0005.txt: changed"]
+
+
+@pytest.mark.parametrize("file", ["raw.parquet", "release.parquet"])
+def test_a_damaged_build_is_one_line(project: Path, file: str) -> None:
+    """What the commands need of a build and cannot read is named: exit 1, and the way out."""
+    (project / "build" / file).write_bytes(b"PAR1")
+    done = command("verify" if file == "raw.parquet" else "wheel", project)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert f"build/{file}" in done.stderr
+    assert 'run "imprint build" again' in done.stderr
+
+
+def test_differences_are_json_too(project: Path) -> None:
+    """`--json` gives the differences on standard output, and the status stays 1."""
+    flip(project / "raw" / "0005.txt")
+    done = command("verify", project, "--json")
+    assert done.returncode == 1
+    assert "raw/0005.txt: changed" in json.loads(done.stdout)["differences"]
+
+
+def test_declaration_that_no_build_takes(project: Path) -> None:
+    """A schema/ that cannot be read is an error of its own, exit 2, and nothing is left behind."""
+    (project / "schema" / "dataset.toml").write_text("name = ")
+    done = command("verify", project)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "schema/dataset.toml:1" in done.stderr
+    assert not (project / "build" / "verify.new").exists()
+
+
+def test_rebuild_that_fails_leaves_nothing(project: Path) -> None:
+    """Raw text of which nothing can be published: all that is gone is named, nothing left over."""
+    for path in (project / "raw").iterdir():
+        path.write_bytes(b"")
+    (project / "build" / "dataset" / "croissant.json").unlink()
+    found = "\n".join(imprint.verify(project, workers=1).differences)
+    assert "dataset/croissant.json: gone" in found
+    assert "none can be published (empty 12; 0000.txt is the first" in found
+    assert not list((project / "build").glob("*.new"))
+
+
+def test_installed_dataset_is_compared_with_its_manifest() -> None:
+    """A name that is no folder means an installed dataset."""
+    done = command("verify", "csto-news")
+    assert done.returncode == 0, done.stderr
+    assert "its files are those of its manifest" in done.stdout
+
+
+def test_without_a_build_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    """It says what to run: exit 1."""
+    make(tmp_path, sentences(1))
+    for call in (["verify"], ["wheel"], ["push", "org/x"]):
+        done = command(call[0], tmp_path, *call[1:])
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert "imprint build" in done.stderr

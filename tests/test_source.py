@@ -92,7 +92,7 @@ PIECES = st.one_of(
             "ſ",
         ]
     ),
-    st.text(max_size=3),
+    st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=3),  # cleaned before
 )
 TEXTS = st.lists(PIECES, max_size=9).map("".join)
 
@@ -177,6 +177,14 @@ def test_the_search_picks_all(text: str) -> None:
     """Whatever the exact reader finds, the compiled search has picked."""
     if READER.read(text) is not None:
         assert picked(pl.Series([text]), READER)[0], text
+
+
+@pytest.mark.parametrize("around", ["{}", "{}\n", "\n\n{}", " {}", "{}\n\n \n"])
+def test_the_search_picks_every_case(around: str) -> None:
+    """Blanks and line breaks around a text hide no attribution from the search."""
+    texts = [around.format(case["text"]) for case in CASES if case["source"]]
+    assert all(map(READER.read, texts))
+    assert picked(pl.Series(texts), READER).all()
 
 
 @settings(deadline=None, max_examples=400)
@@ -302,6 +310,7 @@ def test_require() -> None:
         ("Satu.\nX\n\nDua.", 6, 7, "Satu.\n\nDua."),
         ("X\n\nSatu.", 0, 1, "Satu."),
         ("Satu. X", 6, 7, "Satu."),
+        ("Satu. X\nDua.", 6, 7, "Satu.\nDua."),
         ("X", 0, 1, ""),
     ],
 )

@@ -30,7 +30,7 @@ KINDS = {
     "list": {"type": ["array", "null"], "items": {"type": ["string", "null"]}},
     "object": {
         "type": ["object", "null"],
-        "properties": {"a": {"type": ["string", "null"]}, "b": {"type": ["integer", "null"]}},
+        "properties": {"b": {"type": ["integer", "null"]}, "a": {"type": ["string", "null"]}},
     },
 }
 WIDE = json.loads(default_record_schema())
@@ -70,7 +70,7 @@ def digests(table: pa.Table | pa.RecordBatch) -> list[bytes]:
 def test_row_digests_tell_rows_apart(extras: list[dict[str, Any]]) -> None:
     """Two rows have one digest when they are equal to the last bit, and only then."""
     found = digests(wide([*extras, extras[0]]))
-    said = list(map(repr, [*extras, extras[0]]))
+    said = [json.dumps(each, sort_keys=True) for each in [*extras, extras[0]]]
     assert all(len(each) == 32 for each in found)
     for i, left in enumerate(found):
         assert [left == right for right in found] == [said[i] == other for other in said]

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import os
 import re
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -297,7 +298,10 @@ def _warn(warnings: tuple[str, ...], *, strict: bool) -> None:
 
 def _ask(question: str, default: str, *, silent: bool) -> str:
     """Ask for a value on a terminal; take the default where nobody is asked."""
-    return default if silent else str(click.prompt(question, default=default, err=True))
+    if silent:
+        return default
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a library may have taken Ctrl-C
+    return str(click.prompt(question, default=default, err=True))
 
 
 def _refuse_later(what: str, given: object) -> None:

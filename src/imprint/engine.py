@@ -110,7 +110,7 @@ def _context() -> multiprocessing.context.BaseContext:
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(["imprint.build"])
+        context.set_forkserver_preload(["imprint.press"])
     return context
 
 

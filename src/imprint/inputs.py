@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imprint.errors import DatasetError, Fault, RawError
-from imprint.rooms.read import RawFile, list_files
+from imprint.rooms.read import RawFile, Reading, list_files
 from imprint.swap import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from imprint.prepare import Part
     from imprint.project import Project, ReadOptions
 
 SMALL = 4_000_000
@@ -160,10 +159,10 @@ def merkle(inputs: Sequence[RawInput]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def files_read(inputs: Sequence[RawInput], parts: Sequence[Part]) -> tuple[FileRead, ...]:
-    """Return how each raw file was read, in path order."""
-    readings = [reading for part in parts for reading in part.readings]
-    records = [count for part in parts for count in part.records]
+def files_read(
+    inputs: Sequence[RawInput], readings: Sequence[Reading], records: Sequence[int]
+) -> tuple[FileRead, ...]:
+    """Return how each raw file was read, and how many records it gave; all in path order."""
     return tuple(
         FileRead(
             each.file.raw_file,

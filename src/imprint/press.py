@@ -264,7 +264,9 @@ def _settled(
     parts = list(_told(run, "read", len(tasks), progress))
     settled = settle(parts, folder, project)
     paths = tuple(part.accepted(folder) for part in parts)
-    return Pressed(inputs, files_read(inputs, parts), paths, settled)
+    readings = [reading for part in parts for reading in part.readings]
+    records = [count for part in parts for count in part.records]
+    return Pressed(inputs, files_read(inputs, readings, records), paths, settled)
 
 
 def warnings(project: Project, pressed: Pressed) -> tuple[str, ...]:
