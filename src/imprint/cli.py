@@ -336,8 +336,9 @@ def _usage(error: click.ClickException) -> str:
     """Return what click found wrong with a call, in the form of a fault."""
     context = getattr(error, "ctx", None)
     place = context.command_path if context else "imprint"
-    message = error.format_message().rstrip(".")
-    return str(Fault(place, message, "another call", f'run "{place} --help" to see which'))
+    seen, _, near = error.format_message().partition(" Did you mean ")
+    fix = f'say {near.rstrip("?")}' if near else f'run "{place} --help" to see which'
+    return str(Fault(place, seen.rstrip("."), "a call that imprint knows", fix))
 
 
 def _unforeseen(error: Exception) -> str:
