@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +54,41 @@ def test_faults_come_through() -> None:
     with engine(2) as tasks, pytest.raises(RawError) as error:
         list(tasks.run(refuse, [7]))
     assert error.value.faults == (Fault("raw/7", "x", "y", "z"),)
+
+
+PARENT = """
+import time
+from imprint.engine import Local
+from tests.test_engine import name_and_wait
+if __name__ == "__main__":
+    for process in Local(2).run(name_and_wait, [0.0, 60.0]):
+        print(process, flush=True)
+"""
+
+
+def name_and_wait(seconds: float) -> int:
+    """Return the number of this process, after a while."""
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    """Workers whose parent was killed do not wait for it for ever."""
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    parent = subprocess.Popen(
+        [sys.executable, str(script)], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(100):
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"worker {worker} is still there")

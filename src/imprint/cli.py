@@ -337,7 +337,7 @@ def _usage(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     place = context.command_path if context else "imprint"
     seen, _, near = error.format_message().partition(" Did you mean ")
-    fix = f'say {near.rstrip("?")}' if near else f'run "{place} --help" to see which'
+    fix = f"say {near.rstrip('?')}" if near else f'run "{place} --help" to see which'
     return str(Fault(place, seen.rstrip("."), "a call that imprint knows", fix))
 
 

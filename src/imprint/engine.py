@@ -9,7 +9,9 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import multiprocessing
+import multiprocessing.connection
 import os
+import threading
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -63,7 +65,7 @@ class Local:
         """
         if self._pool is None:
             self._pool = concurrent.futures.ProcessPoolExecutor(
-                self.workers, mp_context=_context(), initializer=_one_thread
+                self.workers, mp_context=_context(), initializer=_begin
             )
         try:
             yield from self._pool.map(task, arguments)
@@ -114,10 +116,22 @@ def _context() -> multiprocessing.context.BaseContext:
     return context
 
 
-def _one_thread() -> None:
-    """Keep a worker to one thread: there are as many workers as the user wants cores."""
+def _begin() -> None:
+    """Make a worker: one thread, as there are as many workers as the user wants cores.
+
+    A worker would wait for ever for a parent that was killed, so it watches, and ends with it.
+    """
     os.environ["POLARS_MAX_THREADS"] = "1"
     import pyarrow as pa
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait until the process that started this one is gone, then go too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
