@@ -1,4 +1,4 @@
-"""What cleaning promises: the contract's list and nothing else."""
+"""What cleaning promises: its list of defects and nothing else."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def cleaned(*texts: str | None) -> list[str | None]:
 
 
 def slow_twin(text: str) -> str:
-    """Do to one text what the contract lists, in the plainest way, until nothing changes."""
+    """Do to one text what cleaning lists, in the plainest way, until nothing changes."""
     while True:
         before = text
         text = text.replace("\r\n", "\n").replace("\r", "\n")

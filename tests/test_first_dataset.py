@@ -34,7 +34,7 @@ SHINGLE = 8
 """Words in a row that count as copied from the article."""
 
 NEAR, SIMILAR = 0.8, 0.5
-"""From where texts are near-duplicates, and from where they are alike. Source: the contract's
+"""From where texts are near-duplicates, and from where they are alike. Chosen: the coming
 defaults of `dedup.near` and `splits.similar`, Jaccard of word 5-shingles."""
 
 DAMAGE = {

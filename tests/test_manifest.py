@@ -18,7 +18,7 @@ from imprint.manifest import TOOLS, File, Manifest, altered, tools
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONTRACT = {
+RELIED_ON = {
     "name",
     "version",
     "digest",
@@ -33,7 +33,7 @@ CONTRACT = {
     "tools",
     "repository",
 }
-"""Keys that programs rely on. Source: contract, section 4."""
+"""Keys that programs rely on. Source: README, "What happens to a record"."""
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +42,10 @@ def manifest() -> Manifest:
     return Manifest.open(SHIPPED / "csto-news")
 
 
-def test_keys_of_the_contract(manifest: Manifest) -> None:
-    """Every key that the contract names is there, and the ledger's totals add up."""
+def test_keys_that_programs_rely_on(manifest: Manifest) -> None:
+    """Every key that programs rely on is there, and the ledger's totals add up."""
     written = json.loads(manifest.to_json())
-    assert written.keys() >= CONTRACT
+    assert written.keys() >= RELIED_ON
     records = written["records"]
     assert list(records) == ["read", "published", "rejected", "duplicate"]
     assert records["read"] == sum(list(records.values())[1:])

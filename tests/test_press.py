@@ -39,7 +39,7 @@ def same_bytes(one: Path, other: Path) -> bool:
 
 
 def test_record_is_cleaned_tagged_corrected_and_stripped(tmp_path: Path) -> None:
-    """One raw file becomes one record with every column that the contract lists."""
+    """One raw file becomes one record with every column that the README lists."""
     raw = "Pasukan CTSO\u00a0mundur dari kota itu hari Kamis.\r\nMereka pulang.\r\nSumber: Alhurra."
     built = imprint.build(make(tmp_path, {"a/b.txt": raw}), workers=1)
     (row,) = rows(tmp_path)

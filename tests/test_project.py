@@ -48,7 +48,7 @@ def test_golden_messages(case: str, tmp_path: Path) -> None:
 
 
 def test_defaults(tmp_path: Path) -> None:
-    """Four keys are enough; every other one has the default of the contract, or is off."""
+    """Four keys are enough; every other one has its default, or is off."""
     project = Project.open(make(tmp_path))
     settings = project.settings
     assert settings.read.include == ("**/*",)

@@ -49,8 +49,8 @@ PROPERTIES = st.recursive(
 )
 
 
-def test_the_default_has_every_column_of_the_contract() -> None:
-    """The first record.json names imprint's own columns, with the contract's types."""
+def test_the_default_has_every_column() -> None:
+    """The first record.json names imprint's own columns, with their types."""
     record = parse_record_schema(default_record_schema("csto-news"), "record.json")
     assert record.names == list(OWN)
     assert record.extras == []
@@ -184,7 +184,7 @@ def test_no_schema_of_a_record(text: str) -> None:
 
 
 def test_other_dialects_are_refused() -> None:
-    """Only the dialect of the contract is read."""
+    """Only the dialect of 2020-12 is read."""
     text = default_record_schema().replace("2020-12", "2019-09")
     with pytest.raises(ProjectError, match=r"\$schema"):
         parse_record_schema(text, "r.json")

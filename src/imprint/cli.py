@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imprint.press import Progress
 
 NOT_YET = ("suggest", "languages", "report", "review", "diff", "explain")
-"""Commands of the contract that are not there yet."""
+"""Commands that are planned and not there yet."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C. Source: POSIX, 128 + SIGINT."""
@@ -305,7 +305,7 @@ def _ask(question: str, default: str, *, silent: bool) -> str:
 
 
 def _refuse_later(what: str, given: object) -> None:
-    """Refuse an option of the contract that is not there yet."""
+    """Refuse an option that is planned and not there yet."""
     if given not in (None, False):
         raise UsageError(
             Fault(what, "an option that is not there yet", "the command without it", "leave it out")

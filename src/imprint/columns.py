@@ -25,7 +25,7 @@ REASONS = {
     "held-back": "the record would tie groups of different splits together",
     "removed": "the record was taken down",
 }
-"""Why a record or a file is rejected: code -> sentence. Source: contract, section 3."""
+"""Why a record or a file is rejected: code -> sentence. Source: README."""
 
 CORRECTION = {"wrong": "string", "right": "string", "count": "int32"}
 
@@ -40,10 +40,10 @@ OWN = {
     "raw_index": "int64",
     "raw_sha256": "string",
 }
-"""The columns that every record has, with their types. Source: contract, section 2."""
+"""The columns that every record has, with their types. Source: README."""
 
 LATER = ("sources", "source_evidence", "languages_found", "encoding")
-"""The optional columns of the contract, which are not there yet."""
+"""Optional columns that are planned and not there yet."""
 
 RESERVED = frozenset({*OWN, *LATER})
 """Names that no field of the curator's can have, in any case."""
@@ -124,7 +124,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "pattern": "^[0-9a-f]{64}$",
     },
 }
-"""Imprint's own columns as a first record.json declares them. Source: contract, section 2."""
+"""Imprint's own columns as a first record.json declares them."""
 
 
 def own_property(name: str) -> str:

@@ -31,7 +31,7 @@ BLANK_SHARE = 0.1
 """The share of blank lines up to which it is a list. Chosen: an article has far more."""
 
 NAME_LENGTH = 96
-"""Source: contract, section 1."""
+"""Source: README, "Make one of your own"."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

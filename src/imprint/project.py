@@ -63,10 +63,10 @@ LATER_KEYS: dict[Path, Any] = {
     ("splits", "similar"): None,
     ("limits", "archive_ratio"): None,
 }
-"""Keys of the contract that are not there yet -> the one value that says what is done today."""
+"""Keys that are planned and not there yet -> the one value that says what is done today."""
 
 LATER_FILES = ("schema/removals.toml", "schema/decisions.toml")
-"""Files of the contract that are not there yet."""
+"""Files that are planned and not there yet."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,7 +281,7 @@ def _not_there(located: Located, path: Path, value: Any, harmless: Any) -> Fault
 
 
 def _by_place(fault: Fault) -> tuple[int, str, int]:
-    """Order faults by file, as the contract lists the files, and by line."""
+    """Order faults by file, as the README lists the files, and by line."""
     name, _, line = fault.place.rpartition(":")
     if not line.isdigit():
         name, line = fault.place, "0"

@@ -68,7 +68,7 @@ LIMITS = {
     "object": frozenset({"properties", "required"}),
 }
 LIMITS["number"] = LIMITS["integer"]
-"""The keywords that mean something for a type. Source: contract, section 1."""
+"""The keywords that mean something for a type. Chosen: what schema, features and check can hold."""
 
 COUNTS = frozenset({"minLength", "maxLength", "minItems", "maxItems"})
 VALUES = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})

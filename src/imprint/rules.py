@@ -28,7 +28,7 @@ NAME_MOST = 96
 
 NUMBER = r"(0|[1-9][0-9]*)"
 VERSION = re.compile(rf"{NUMBER}\.{NUMBER}\.{NUMBER}(-rc\.{NUMBER})?")
-"""Source: contract, section 1; no leading zeros, Semantic Versioning 2.0, section 2."""
+"""Source: no leading zeros, Semantic Versioning 2.0, section 2."""
 
 URL = re.compile(r"https?://[^\s/]\S*")
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

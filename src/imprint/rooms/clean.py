@@ -1,4 +1,4 @@
-"""Clean the text of every record, and nothing but what the contract lists.
+"""Clean the text of every record of a listed few defects, and of nothing else.
 
 A text without defects comes out byte-identical, and cleaning twice changes nothing more. Quotes,
 dashes, ligatures, widths, joiners (ZWJ, ZWNJ) and direction marks are the author's and stay: taking

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NEAR = 0.02
-"""Candidates this close behind the first are as likely. Source: dependencies.md, measured."""
+"""Candidates this close behind the first are as likely. Source: measured on 615 pieces."""
 
 AGREE = 3
-"""How many first candidates have to agree. Source: dependencies.md, measured on 615 files."""
+"""How many first candidates have to agree. Source: measured on 615 pieces in 20 codes."""
 
 ODDER = 3
 """How many times as odd as the best reading every other has to be (and at least by two places).

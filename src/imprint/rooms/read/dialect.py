@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 DELIMITERS = (",", ";", "\t", "|")
-"""What a file is tried with. Source: dependencies.md (201 of 211 files right with these)."""
+"""What a file is tried with. Source: measured, 201 of 211 files right with these."""
 
 SAMPLE_CHARACTERS = 64 * 1024
 """How much of a file is tried. Chosen: it takes 0.15 s."""

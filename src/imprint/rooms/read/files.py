@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMATS = {".txt": "txt", ".jsonl": "jsonl", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
-"""Suffix -> format. Source: contract, section 2 of the issue that built the readers."""
+"""Suffix -> format. Source: README, "Make one of your own"."""
 
 CHUNK_BYTES = 8 * 2**20
-"""How much is read at a time. Source: performance notes, batches of 8 to 16 MB."""
+"""How much is read at a time. Source: measured, 8 to 16 MB are fastest."""
 
 
 class Unreadable(Exception):  # noqa: N818  (it is an outcome that goes to the ledger)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imprint.settings import ReadOptions
 
 ID_DIGITS = 16
-"""How many hex digits of raw_sha256 make an id. Source: contract, section 2."""
+"""How many hex digits of raw_sha256 make an id. Source: README, "What happens to a record"."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
