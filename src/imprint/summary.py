@@ -185,7 +185,8 @@ def push(pushed: Pushed) -> str:
     ]
     sent = sum(file.bytes for file in (*pushed.added, *pushed.changed))
     lines = [head, *([table(rows, widest=WHOLE)] if rows else [])]
-    lines.append(f"  {_count(len(pushed.unchanged), 'file')} unchanged, {sent:,} bytes to send")
+    told = "to send" if pushed.dry_run else "sent"
+    lines.append(f"  {_count(len(pushed.unchanged), 'file')} unchanged, {sent:,} bytes {told}")
     if not pushed.dry_run:
         proposed = pushed.pull_request and pushed.committed
         lines += [
