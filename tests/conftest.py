@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.hub.bench import Bench
+    from tests.hub.pusher import Pusher
 
 # Read by huggingface_hub and datasets when they are imported, so before any test is.
 _HOME = tempfile.TemporaryDirectory(prefix="imprint-tests-")
@@ -21,3 +30,41 @@ os.environ.pop("HF_TOKEN", None)
 settings.register_profile("here", deadline=None)
 settings.register_profile("gate", deadline=None, derandomize=True)
 settings.load_profile("gate" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(scope="module")
+def pusher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pusher]:
+    """A client process that uploads over LFS."""
+    from tests.hub.bench import open_pusher
+
+    with open_pusher(tmp_path_factory.mktemp("home")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def bench(pusher: Pusher, tmp_path: Path) -> Iterator[Bench]:
+    """A fresh server, and a dataset."""
+    from tests.hub.bench import open_bench
+
+    with open_bench(pusher, tmp_path / "dataset") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["lfs", "xet"])
+def either_pusher(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pusher]:
+    """A client process for each transport."""
+    from tests.hub.bench import open_pusher
+
+    with open_pusher(tmp_path_factory.mktemp("home"), xet=request.param) as opened:
+        yield opened
+
+
+@pytest.fixture
+def either(either_pusher: Pusher, tmp_path: Path) -> Iterator[Bench]:
+    """A bench for each transport."""
+    from tests.hub.bench import open_bench
+
+    with open_bench(either_pusher, tmp_path / "dataset") as opened:
+        yield opened

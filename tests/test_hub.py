@@ -3,49 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.hub.bench import NARROW, READER, TOKEN, Bench, build, open_bench, open_pusher
+from tests.hub.bench import NARROW, READER, TOKEN, Bench, build
 from tests.hub.client import Client
-from tests.hub.pusher import Pusher, PushError
+from tests.hub.pusher import PushError
 from tests.hub.server import nobody
 from tests.hub.store import Repository
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def pusher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pusher]:
-    """A client process that uploads over LFS."""
-    with open_pusher(tmp_path_factory.mktemp("home")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def bench(pusher: Pusher, tmp_path: Path) -> Iterator[Bench]:
-    """A fresh server, and a dataset."""
-    with open_bench(pusher, tmp_path / "dataset") as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["lfs", "xet"])
-def either_pusher(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pusher]:
-    """A client process for each transport."""
-    with open_pusher(tmp_path_factory.mktemp("home"), xet=request.param) as opened:
-        yield opened
-
-
-@pytest.fixture
-def either(either_pusher: Pusher, tmp_path: Path) -> Iterator[Bench]:
-    """A bench for each transport."""
-    with open_bench(either_pusher, tmp_path / "dataset") as opened:
-        yield opened
-
 
 LOAD = """
     import json

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.hub import server as answers
-from tests.hub.bench import TOKEN, Bench, build, open_bench, open_pusher
+from tests.hub.bench import TOKEN, Bench, build
 from tests.hub.client import Client
 from tests.hub.pusher import Pusher, PushError
 from tests.hub.server import nobody
@@ -17,38 +17,7 @@ from tests.hub.store import Entry
 from tests.hub.wire import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(scope="module")
-def pusher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pusher]:
-    """A client process that uploads over LFS."""
-    with open_pusher(tmp_path_factory.mktemp("home")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def bench(pusher: Pusher, tmp_path: Path) -> Iterator[Bench]:
-    """A fresh server, and a dataset."""
-    with open_bench(pusher, tmp_path / "dataset") as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["lfs", "xet"])
-def either_pusher(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pusher]:
-    """A client process for each transport."""
-    with open_pusher(tmp_path_factory.mktemp("home"), xet=request.param) as opened:
-        yield opened
-
-
-@pytest.fixture
-def either(either_pusher: Pusher, tmp_path: Path) -> Iterator[Bench]:
-    """A bench for each transport."""
-    with open_bench(either_pusher, tmp_path / "dataset") as opened:
-        yield opened
 
 
 def test_a_token_that_the_hub_repeats_is_not_passed_on(bench: Bench) -> None:

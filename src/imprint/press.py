@@ -188,7 +188,7 @@ def press(
     return result, pressed
 
 
-def is_current(project: Project) -> list[str]:
+def changed_since(project: Project) -> list[str]:
     """Return the files of raw/ and schema/ that have changed since the build, with what happened.
 
     Raises:
@@ -211,7 +211,7 @@ def refuse_stale(project: Project) -> None:
     Raises:
         RefusedError: naming every file that changed.
     """
-    changed = is_current(project)
+    changed = changed_since(project)
     if changed:
         raise RefusedError(
             Fault(name, what, "a build that is newer", 'run "imprint build" again')
