@@ -44,7 +44,7 @@ def test_killed_worker_is_one_line() -> None:
     local = Local(2)
     try:
         with pytest.raises(MachineError, match="give fewer --workers"):
-            list(local.run(die, [1]))
+            list(local.run(die, [1, 2]))
     finally:
         local.close()
 
@@ -52,7 +52,7 @@ def test_killed_worker_is_one_line() -> None:
 def test_faults_come_through() -> None:
     """An error of ours arrives with its faults, as it was raised in the worker."""
     with engine(2) as tasks, pytest.raises(RawError) as error:
-        list(tasks.run(refuse, [7]))
+        list(tasks.run(refuse, [7, 7]))
     assert error.value.faults == (Fault("raw/7", "x", "y", "z"),)
 
 

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from imprint.errors import DatasetError, Fault, RawError
-from imprint.rooms.read import RawFile, Reading, list_files
+from imprint.manifest import own_digest, tools
+from imprint.rooms.read import Range, RawFile, Reading, can_be_cut, cut, list_files, look
 from imprint.swap import write_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from imprint.engine import Engine
     from imprint.project import Project, ReadOptions
-
-SMALL = 4_000_000
-"""Bytes of raw files below which starting processes costs more than it saves. Measured: a process
-takes 0.6 s to start and import, in which one core presses some 10 MB."""
-
-HashAll = Callable[[Sequence[tuple[RawFile, ...]]], Iterator[list[str]]]
-"""Runs `hash_files` over groups of files, and gives the results in their order."""
 
 HASHED_AT_ONCE = 256
 """Raw files that one task hashes. Chosen: a task should outlast what it costs to send it."""
+
+BIG = 32 * 2**20
+"""Bytes of a raw file from which it is cut into ranges, where it can be. Chosen: two of them."""
 
 
 class Known(msgspec.Struct, frozen=True, array_like=True):
@@ -44,12 +42,30 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known of a big file before its records are read."""
+
+    reading: Reading
+    ranges: tuple[Range, ...]
+    """Where it is cut; none where it cannot be."""
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """What a build remembers of raw files for the next one."""
+
+    files: dict[str, Known] = {}
+    surveys: dict[str, Survey] = {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class RawInput:
     """One raw file, and how it is to be read."""
 
     file: RawFile
     sha256: str
     options: ReadOptions
+    survey: Survey | None = None
+    """Of a big file; a small one is looked at when it is read."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,22 +87,51 @@ class FileRead:
 
 def raw_inputs(
     project: Project,
-    hash_all: HashAll,
+    processes: Engine,
     cache: Path,
     *,
     trust: bool,
+    survey: bool = True,
 ) -> list[RawInput]:
-    """List and hash the raw files of a project, in order of their paths' bytes.
+    """List and hash the raw files of a project, in order of their paths' bytes; survey big ones.
 
     Args:
         project: whose raw/ it is.
-        hash_all: runs `hash_files` over groups of files.
+        processes: what runs the tasks.
         cache: where what is known of files is kept.
         trust: take the digest of a file whose size, time and inode are as they were.
+        survey: whether the files are to be read.
 
     Raises:
         RawError: raw/ is empty, or a file cannot be read.
     """
+    inputs = _listed(project)
+    memory = cache / "raw.json"
+    before = _remembered(memory) if trust else Memory()
+    known = {
+        each.file.raw_file: before.files[each.file.raw_file]
+        for each in inputs
+        if each.file.raw_file in before.files
+        and before.files[each.file.raw_file].is_still(each.file)
+    }
+    tasks = list(_tasks(inputs, known, before.surveys if survey else None))
+    size = sum(each.file.bytes for task in tasks for each in task.inputs)
+    surveys: dict[str, Survey] = {}
+    digests = {name: each.sha256 for name, each in known.items()}
+    for task, found in zip(tasks, processes.run(examine, tasks, size), strict=True):
+        names = [each.file.raw_file for each in task.inputs]
+        if isinstance(found, Survey):
+            surveys[names[0]] = found
+        else:
+            digests |= zip(names, found, strict=True)
+    inputs = [_known(each, digests[each.file.raw_file], surveys, before) for each in inputs]
+    if tasks:
+        _remember(memory, inputs, before, forget=survey)
+    return inputs
+
+
+def _listed(project: Project) -> list[RawInput]:
+    """Return the raw files of a project, of which nothing is known yet."""
     read = project.settings.read
     files = list_files(project.raw, read.include, read.exclude)
     if not files:
@@ -98,34 +143,65 @@ def raw_inputs(
                 "put the raw text there",
             )
         )
-    digests = _digests(files, hash_all, cache / "raw.json", trust=trust)
-    return [
-        RawInput(each, digests[each.raw_file], read.options_for(each.raw_file)) for each in files
-    ]
+    return [RawInput(file, "", read.options_for(file.raw_file)) for file in files]
 
 
-def _digests(
-    files: Sequence[RawFile], hash_all: HashAll, memory: Path, *, trust: bool
-) -> dict[str, str]:
-    """Return the SHA-256 of each file, and remember it for the next build."""
-    known = _remembered(memory) if trust else {}
-    digests = {
-        file.raw_file: known[file.raw_file].sha256
-        for file in files
-        if file.raw_file in known and known[file.raw_file].is_still(file)
-    }
-    unknown = [file for file in files if file.raw_file not in digests]
-    groups = [
-        tuple(unknown[start : start + HASHED_AT_ONCE])
-        for start in range(0, len(unknown), HASHED_AT_ONCE)
-    ]
-    few = len(groups) < 2 or sum(file.bytes for file in unknown) < SMALL
-    hashes = map(hash_files, groups) if few else hash_all(groups)
-    for group, hashed in zip(groups, hashes, strict=True):
-        digests |= {file.raw_file: digest for file, digest in zip(group, hashed, strict=True)}
-    if unknown:
-        _remember(memory, files, digests)
-    return digests
+@dataclasses.dataclass(frozen=True, slots=True)
+class Examine:
+    """The work of one task: to hash raw files, or to survey one."""
+
+    inputs: tuple[RawInput, ...]
+    survey: bool = False
+
+
+def examine(task: Examine) -> list[str] | Survey:
+    """Return the SHA-256 of each file, in hex; or the survey of the one that there is.
+
+    Raises:
+        RawError: files that cannot be read, all of them at once.
+    """
+    if not task.survey:
+        return hash_files([each.file for each in task.inputs])
+    (each,) = task.inputs
+    reading = look(each.file.path, each.file.raw_file, each.options)
+    whole = not can_be_cut(reading, each.options.unit)
+    return Survey(reading, () if whole else cut(each.file.path, reading))
+
+
+def _tasks(
+    inputs: Sequence[RawInput], known: Mapping[str, Known], surveys: Mapping[str, Survey] | None
+) -> Iterator[Examine]:
+    """Yield what has to be examined; nothing is surveyed where `surveys` is None."""
+    if surveys is not None:
+        for each in inputs:
+            if each.file.bytes >= BIG:
+                there = known.get(each.file.raw_file)
+                if there is None or _survey_key(each.options, there.sha256) not in surveys:
+                    yield Examine((each,), survey=True)
+    unknown = [each for each in inputs if each.file.raw_file not in known]
+    size, group = 0, []
+    for each in unknown:
+        group.append(each)
+        size += each.file.bytes
+        if len(group) == HASHED_AT_ONCE or size >= BIG:
+            yield Examine(tuple(group))
+            size, group = 0, []
+    if group:
+        yield Examine(tuple(group))
+
+
+def _survey_key(options: ReadOptions, sha256: str) -> str:
+    """Return the name under which a survey is remembered: of all that it depends on."""
+    made_of = [sha256, msgspec.to_builtins(options), tools(), own_digest()]
+    return hashlib.sha256(msgspec.json.encode(made_of)).hexdigest()
+
+
+def _known(given: RawInput, sha256: str, surveys: Mapping[str, Survey], before: Memory) -> RawInput:
+    """Return a raw file with what is known of it."""
+    survey = surveys.get(given.file.raw_file)
+    if survey is None and given.file.bytes >= BIG:
+        survey = before.surveys.get(_survey_key(given.options, sha256))
+    return dataclasses.replace(given, sha256=sha256, survey=survey)
 
 
 def hash_files(files: Sequence[RawFile]) -> list[str]:
@@ -160,9 +236,10 @@ def merkle(inputs: Sequence[RawInput]) -> str:
 
 
 def files_read(
-    inputs: Sequence[RawInput], readings: Sequence[Reading], records: Sequence[int]
+    inputs: Sequence[RawInput], readings: Mapping[str, tuple[Reading, int]]
 ) -> tuple[FileRead, ...]:
     """Return how each raw file was read, and how many records it gave; all in path order."""
+    found = ((each, *readings[each.file.raw_file]) for each in inputs)
     return tuple(
         FileRead(
             each.file.raw_file,
@@ -175,7 +252,7 @@ def files_read(
             reading.detail or reading.why,
             reading.reason,
         )
-        for each, reading, count in zip(inputs, readings, records, strict=True)
+        for each, reading, count in found
     )
 
 
@@ -210,18 +287,22 @@ def read_raw_digests(path: Path) -> dict[str, str]:
     return dict(zip(names, table["sha256"], strict=True))
 
 
-def _remembered(path: Path) -> dict[str, Known]:
+def _remembered(path: Path) -> Memory:
     """Return what is known of raw files; nothing where the memory is damaged."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Known])
+        return msgspec.json.decode(path.read_bytes(), type=Memory)
     except (OSError, msgspec.MsgspecError):
-        return {}
+        return Memory()
 
 
-def _remember(path: Path, files: Sequence[RawFile], digests: dict[str, str]) -> None:
+def _remember(path: Path, inputs: Sequence[RawInput], before: Memory, *, forget: bool) -> None:
     """Keep what is known of raw files for the next build."""
-    known = {
-        file.raw_file: Known(file.bytes, file.mtime_ns, file.inode, digests[file.raw_file])
-        for file in files
+    files = {
+        each.file.raw_file: Known(each.file.bytes, each.file.mtime_ns, each.file.inode, each.sha256)
+        for each in inputs
     }
-    write_file(path, msgspec.json.encode(known))
+    surveys = {
+        _survey_key(each.options, each.sha256): each.survey for each in inputs if each.survey
+    }
+    kept = surveys if forget else {**before.surveys, **surveys}
+    write_file(path, msgspec.json.encode(Memory(files, kept)))

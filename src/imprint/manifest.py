@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import TYPE_CHECKING, Any, Literal
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
 from imprint import loader
 from imprint.errors import DatasetError, Fault
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TOOLS = (
     "chardet",
@@ -186,3 +185,12 @@ def tools() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return dict(sorted(versions.items()))
+
+
+@functools.cache
+def own_digest() -> str:
+    """Return a digest of imprint's own source and data, for whoever changes it between versions."""
+    root = Path(__file__).parent
+    paths = sorted([*root.rglob("*.py"), *(root / "data").rglob("*.*")])
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -1,24 +1,20 @@
 """The first pass: raw files to part files, through every room that looks at single records.
 
-A partition is a few raw files; its part holds their records, cleaned, tagged, corrected and
-checked, with a digest of each. Parts are kept by content: the key of a partition is made of the
-digests of its raw files, of the settings that matter here, of the tools and of this source, so a
-part that is there under its key is the part that would be made.
+The part of a partition holds its records, cleaned, tagged, corrected and checked, with a digest of
+each. Parts are kept by content: the key of a partition is made of all that decides what its part
+holds, so a part that is there under its key is the part that would be made.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from imprint.errors import Fault, RawError
-from imprint.manifest import tools
 from imprint.rooms.check import check
 from imprint.rooms.clean import clean
 from imprint.rooms.correct import correct
@@ -30,84 +26,15 @@ from imprint.swap import NEW, machine_faults, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
-    from imprint.inputs import RawInput
-    from imprint.project import Erratum, Project, Publishers
+    from imprint.partitions import Partition, Recipe, Stretch
     from imprint.records import RecordSchema
 
 BATCH_BYTES = 8_000_000
 """Text in one batch. Measured: smaller ones pay for each call, larger ones leave the cache."""
-
-PARTITION_LEAST = 4_000_000
-"""Bytes of raw files that a partition has at least. Chosen: half a second of work."""
-
-PARTITION_MOST = 64_000_000
-"""Bytes past which a partition takes no further file."""
-
-ENDS = 16
-"""One file in so many may end a partition, by the hash of its path: so a file that comes or goes
-moves the borders next to it and no others."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Recipe:
-    """All that the rooms are told: what, beside the raw bytes, decides what a part holds."""
-
-    errata: tuple[Erratum, ...]
-    publishers: Publishers
-    record: RecordSchema
-    detector: str
-    languages: tuple[str, ...]
-    reject_unexpected: bool
-    strip: bool
-    require_source: bool
-    want: Want
-
-    @classmethod
-    def of(cls, project: Project) -> Recipe:
-        """Return what a project declares for this pass."""
-        settings = project.settings
-        return cls(
-            errata=project.errata,
-            publishers=project.publishers,
-            record=project.record,
-            detector=settings.language.detector,
-            languages=tuple(settings.languages),
-            reject_unexpected=settings.language.unexpected == "reject",
-            strip=settings.source.strip,
-            require_source=settings.source.required,
-            want=Want(project.record, settings.limits.record_bytes, settings.limits.file_records),
-        )
-
-    def digest(self) -> str:
-        """Return a digest of everything here."""
-        plain = [
-            [msgspec.to_builtins(each) for each in self.errata],
-            msgspec.to_builtins(self.publishers),
-            self.record.document,
-            [self.detector, self.languages, self.reject_unexpected, self.strip],
-            [self.require_source, self.want.record_bytes, self.want.file_records],
-        ]
-        return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Partition:
-    """The work of one task."""
-
-    inputs: tuple[RawInput, ...]
-    recipe: Recipe
-    folder: Path
-    """Where parts are kept."""
-
-    def key(self) -> str:
-        """Return the name under which the part is kept."""
-        files = [[each.file.raw_file, each.sha256] for each in self.inputs]
-        options = [msgspec.to_builtins(each.options) for each in self.inputs]
-        made_of = [files, options, self.recipe.digest(), tools(), own_digest()]
-        return hashlib.sha256(msgspec.json.encode(made_of)).hexdigest()[:32]
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -118,9 +45,9 @@ class Part(msgspec.Struct, frozen=True):
     readings: tuple[Reading, ...]
     """How each file was read; `reason` says why one gave no record."""
     records: tuple[int, ...]
-    """How many records each of these files gave."""
-    sha256: str
-    """Digest of both files, checked before they are used again."""
+    """How many records each of these files gave, of those that are read here."""
+    digest: str
+    """Of both files, checked before they are used again."""
 
     def accepted(self, folder: Path) -> Path:
         """Return the Arrow IPC file of the accepted records."""
@@ -131,54 +58,49 @@ class Part(msgspec.Struct, frozen=True):
         return folder / f"{self.key}.rejected.arrow"
 
 
-def partitions(inputs: Sequence[RawInput], recipe: Recipe, folder: Path) -> list[Partition]:
-    """Group raw files into partitions, where the hashes of their paths say so.
-
-    Args:
-        inputs: in order of their paths' bytes.
-        recipe: what the rooms are told.
-        folder: where parts are kept.
-    """
-    groups: list[list[RawInput]] = []
-    size = PARTITION_MOST
-    for each in inputs:
-        if size >= PARTITION_MOST:
-            groups.append([])
-            size = 0
-        groups[-1].append(each)
-        size += each.file.bytes
-        ends = hashlib.sha256(each.file.raw_file.encode()).digest()[0] % ENDS == 0
-        if ends and size >= PARTITION_LEAST:
-            size = PARTITION_MOST
-    return [Partition(tuple(group), recipe, folder) for group in groups]
-
-
 def prepare(partition: Partition) -> Part:
-    """Make the part of a partition, or find the one that was made before.
+    """Make the part of a partition.
 
     Raises:
         RawError: a raw file changed while it was read, or cannot be opened.
         MachineError: the disk is full or cannot be written to.
     """
     folder, key = partition.folder, partition.key()
-    kept = folder / f"{key}.json"
-    part = _kept(kept)
-    if part is not None:
-        return part
     folder.mkdir(parents=True, exist_ok=True)
     with machine_faults(folder):
         part = _make(partition, key)
-    write_file(kept, msgspec.json.encode(part))
+    write_file(folder / f"{key}.json", msgspec.json.encode(part))
     return part
 
 
-def _kept(path: Path) -> Part | None:
-    """Return a part that was made before, unless it is missing or damaged."""
+def kept(partition: Partition) -> Part | None:
+    """Return the part that was made before, unless there is none or it is damaged."""
+    path = partition.folder / f"{partition.key()}.json"
     try:
         part = msgspec.json.decode(path.read_bytes(), type=Part)
-        return part if _digest_files(part, path.parent) == part.sha256 else None
+        return part if _digest_files(part, path.parent) == part.digest else None
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def files_of(parts: Sequence[Part]) -> dict[str, tuple[Reading, int]]:
+    """Return how each raw file was read, and how many records it gave, over all its ranges.
+
+    A file is taken whole or not at all: where one range cannot be read, none counts.
+    """
+    found: dict[str, tuple[Reading, int]] = {}
+    for part in parts:
+        for reading, count in zip(part.readings, part.records, strict=True):
+            before, counted = found.get(reading.raw_file, (reading, 0))
+            whole = reading if before.reason is None else before
+            found[reading.raw_file] = (whole, counted + count)
+    for raw_file, (reading, count) in found.items():
+        if reading.reason is not None:
+            found[raw_file] = (reading, 0)
+        elif not count:
+            empty = dataclasses.replace(reading, reason="empty", detail="the file holds no record")
+            found[raw_file] = (empty, 0)
+    return found
 
 
 def _make(partition: Partition, key: str) -> Part:
@@ -197,14 +119,8 @@ def _make(partition: Partition, key: str) -> Part:
             refused = pc.is_valid(pressed["_reason"])
             accepted.write(_with_digests(pressed.filter(pc.invert(refused)), recipe.record))
             rejected.write(_ledger(pressed.filter(refused)))
-    whole = tuple(
-        dataclasses.replace(reading, reason="empty", detail="the file holds no record")
-        if reading.reason is None and not records[reading.raw_file]
-        else reading
-        for reading in readings
-    )
-    counts = tuple(0 if each.reason else records[each.raw_file] for each in whole)
-    return Part(key, whole, counts, _digest_files(part, folder))
+    counts = tuple(records[each.raw_file] for each in readings)
+    return Part(key, tuple(readings), counts, _digest_files(part, folder))
 
 
 def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.RecordBatch:
@@ -227,39 +143,30 @@ def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.Reco
     return check(batch, recipe.record)
 
 
-@functools.cache
-def own_digest() -> str:
-    """Return a digest of imprint's own source and data, for whoever changes it between versions."""
-    root = Path(__file__).parent
-    paths = sorted([*root.rglob("*.py"), *(root / "data").rglob("*.*")])
-    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
 def _batches(partition: Partition, readings: list[Reading]) -> Iterator[tuple[pa.RecordBatch, str]]:
     """Read the files one after the other; small ones with the same unit share a batch."""
     import pyarrow as pa
 
     waiting: list[pa.RecordBatch] = []
     unit, size = "", 0
-    for each in partition.inputs:
+    for each in partition.stretches:
         for batch in _read_file(each, partition.recipe.want, readings):
-            if waiting and (size >= BATCH_BYTES or unit != each.options.unit):
+            if waiting and (size >= BATCH_BYTES or unit != each.input.options.unit):
                 yield pa.concat_batches(waiting), unit
                 waiting, size = [], 0
             waiting.append(batch)
-            unit, size = each.options.unit, size + batch["text"].nbytes
+            unit, size = each.input.options.unit, size + batch["text"].nbytes
     if waiting:
         yield pa.concat_batches(waiting), unit
 
 
-def _read_file(given: RawInput, want: Want, readings: list[Reading]) -> Iterator[pa.RecordBatch]:
-    """Yield the records of one raw file, and say afterwards how it was read."""
-    file = given.file
-    reading = look(file.path, file.raw_file, given.options)
+def _read_file(given: Stretch, want: Want, readings: list[Reading]) -> Iterator[pa.RecordBatch]:
+    """Yield the records of one raw file or a range of it, and say afterwards how it was read."""
+    file, options, survey = given.input.file, given.input.options, given.input.survey
+    reading = survey.reading if survey else look(file.path, file.raw_file, options)
     try:
         if reading.reason is None:
-            yield from read(file.path, reading, given.options, want)
+            yield from read(file.path, reading, options, want, given.range)
     except Unreadable as fault:
         reading = dataclasses.replace(reading, reason=fault.reason, detail=fault.detail)
     _refuse_changed(file)
@@ -345,11 +252,16 @@ def _ledger(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _digest_files(part: Part, folder: Path) -> str:
-    """Return one digest of the files of a part."""
-    whole = hashlib.sha256()
+    """Return one digest of the files of a part: against damage, so a fast one will do."""
+    import pyarrow as pa
+    import xxhash
+
+    whole = xxhash.xxh3_128()
     for path in (part.accepted(folder), part.rejected(folder)):
-        with path.open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
+        if path.stat().st_size:
+            with pa.memory_map(str(path)) as file:
+                whole.update(file.read_buffer())
+        whole.update(b"\0")
     return whole.hexdigest()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import shutil
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -12,18 +11,17 @@ from imprint import releases, swap
 from imprint.engine import Here, cores, engine
 from imprint.errors import Fault, ImprintError, MachineError, RefusedError
 from imprint.inputs import (
-    SMALL,
     FileRead,
     RawInput,
     files_read,
-    hash_files,
     merkle,
     raw_inputs,
     read_raw_digests,
     write_raw_table,
 )
 from imprint.manifest import Manifest, Records
-from imprint.prepare import Recipe, partitions, prepare
+from imprint.partitions import Recipe, partitions
+from imprint.prepare import files_of, kept, prepare
 from imprint.project import Project
 from imprint.publish import corrected, counts, describe, reasons, shards
 from imprint.rooms.write import write_shard
@@ -171,8 +169,8 @@ def press(
     new = place / f"dataset{swap.NEW}"
     with swap.machine_faults(place):
         tasks = shards(pressed.settled.kept, pressed.parts, project, new / "data")
-        few = int(pressed.settled.kept["text_bytes"].sum()) < 8 * SMALL
-        run = (Here() if few else processes).run(write_shard, tasks)
+        size = int(pressed.settled.kept["text_bytes"].sum())
+        run = processes.run(write_shard, tasks, size // 8)  # it is that much quicker than reading
         written = list(_told(run, "write", len(tasks), progress))
         manifest = describe(project, pressed.settled, pressed.inputs, written, new)
     _leave_ledger(place, pressed)
@@ -196,8 +194,7 @@ def changed_since(project: Project) -> list[str]:
     """
     manifest = Manifest.open(project.dataset)
     changed = differences(manifest.declaration, project.declaration_digests())
-    hash_all = functools.partial(map, hash_files)
-    inputs = raw_inputs(project, hash_all, project.build / "cache", trust=True)
+    inputs = raw_inputs(project, Here(), project.build / "cache", trust=True, survey=False)
     if merkle(inputs) != manifest.raw.digest:
         before = read_raw_digests(project.build / "raw.parquet")
         now = {f"raw/{each.file.raw_file}": each.sha256 for each in inputs}
@@ -256,17 +253,17 @@ def _settled(
     folder = cache / "parts"
     if fresh and folder.exists():
         shutil.rmtree(folder)
-    hash_all = functools.partial(processes.run, hash_files)
-    inputs = raw_inputs(project, hash_all, cache, trust=not fresh)
+    inputs = raw_inputs(project, processes, cache, trust=not fresh)
     tasks = partitions(inputs, Recipe.of(project), folder)
-    few = len(tasks) < 2 or sum(each.file.bytes for each in inputs) < SMALL
-    run = (Here() if few else processes).run(prepare, tasks)
-    parts = list(_told(run, "read", len(tasks), progress))
-    settled = settle(parts, folder, project)
-    paths = tuple(part.accepted(folder) for part in parts)
-    readings = [reading for part in parts for reading in part.readings]
-    records = [count for part in parts for count in part.records]
-    return Pressed(inputs, files_read(inputs, readings, records), paths, settled)
+    parts = [kept(task) for task in tasks]
+    missing = [task for task, part in zip(tasks, parts, strict=True) if part is None]
+    made = processes.run(prepare, missing, sum(task.bytes() for task in missing))
+    new = _told(made, "read", len(missing), progress)
+    whole = [part or next(new) for part in parts]
+    files = files_of(whole)
+    settled = settle(whole, files, folder, project)
+    paths = tuple(part.accepted(folder) for part in whole)
+    return Pressed(inputs, files_read(inputs, files), paths, settled)
 
 
 def warnings(project: Project, pressed: Pressed) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from imprint.errors import Fault, RawError
 from imprint.rooms import dedup, split, write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import polars as pl
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from imprint.prepare import Part
     from imprint.project import Project
+    from imprint.rooms.read import Reading
 
 PUBLISHED = ("id", "language", "source", "corrections", "raw_file", "raw_index")
 """Published columns that settle reads. Of the text it knows the digest."""
@@ -61,11 +62,14 @@ class Settled:
         return self.kept.select("id", pl.col("hash").alias("key"), "split", "place", row)
 
 
-def settle(parts: Sequence[Part], folder: Path, project: Project) -> Settled:
+def settle(
+    parts: Sequence[Part], files: Mapping[str, tuple[Reading, int]], folder: Path, project: Project
+) -> Settled:
     """Decide what is published and where.
 
     Args:
         parts: what prepare left, in the order of the raw files' paths.
+        files: how each raw file was read, and how many records it gave; in the same order.
         folder: where the parts are.
         project: what it declares on duplicates, splits and releases.
 
@@ -76,11 +80,11 @@ def settle(parts: Sequence[Part], folder: Path, project: Project) -> Settled:
     import polars as pl
 
     settings = project.settings
-    files = _files(parts)
-    ledger = [_files_ledger(files), _refused(parts, folder, files)]
+    numbered = _files(files)
+    ledger = [_files_ledger(numbered), _refused(parts, folder, numbered)]
     release = releases.highest(releases.recorded(project.schema), settings.version)
-    facts = _facts(parts, folder, files, settings.splits.group)
-    _refuse_nothing(facts, parts, ledger)
+    facts = _facts(parts, folder, numbered, settings.splits.group)
+    _refuse_nothing(facts, files, ledger)
     facts = _with_released(facts, project, release)
     if settings.dedup.exact:
         facts = dedup.exact(facts)
@@ -94,16 +98,16 @@ def settle(parts: Sequence[Part], folder: Path, project: Project) -> Settled:
     ledger.append(_held_back(facts))
     kept = _in_order(facts.filter(pl.col("split").is_not_null()), list(settings.splits.shares))
     whole = pl.concat(ledger, how="diagonal_relaxed").sort("file", "raw_index", nulls_last=False)
-    read = sum(sum(part.records) for part in parts)
-    _refuse_nothing(kept, parts, ledger)
+    read = sum(count for _, count in files.values())
+    _refuse_nothing(kept, files, ledger)
     return Settled(kept, whole.select(LEDGER), read, draw, _digest(kept, project))
 
 
-def _files(parts: Sequence[Part]) -> pl.DataFrame:
+def _files(files: Mapping[str, tuple[Reading, int]]) -> pl.DataFrame:
     """Return a row a raw file: its number in path order, and why it gives no record."""
     import polars as pl
 
-    readings = [reading for part in parts for reading in part.readings]
+    readings = [reading for reading, _ in files.values()]
     return pl.DataFrame(
         {
             "file": range(len(readings)),
@@ -252,7 +256,9 @@ def _digest(kept: pl.DataFrame, project: Project) -> str:
     return write.dataset_digest(project.record.arrow, iter(parts))
 
 
-def _refuse_nothing(kept: pl.DataFrame, parts: Sequence[Part], ledger: list[pl.DataFrame]) -> None:
+def _refuse_nothing(
+    kept: pl.DataFrame, files: Mapping[str, tuple[Reading, int]], ledger: list[pl.DataFrame]
+) -> None:
     """Refuse to make a dataset without a record; say what became of them, and of the first."""
     import polars as pl
 
@@ -263,7 +269,7 @@ def _refuse_nothing(kept: pl.DataFrame, parts: Sequence[Part], ledger: list[pl.D
     told = ", ".join(f"{reason} {count}" for reason, count in reasons) or "all empty"
     for name, detail in lost.select("raw_file", "detail").head(1).iter_rows():
         told += f"; {name} is the first: {detail}"
-    files, records = sum(len(part.readings) for part in parts), sum(sum(p.records) for p in parts)
+    records = sum(count for _, count in files.values())
     fix = "mend the files, or what schema/ asks of them"
-    seen = f"files {files}, records {records}, and none can be published ({told})"
+    seen = f"files {len(files)}, records {records}, and none can be published ({told})"
     raise RawError(Fault("raw/", seen, "a record that can be published", fix))

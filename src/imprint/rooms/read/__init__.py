@@ -10,7 +10,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from imprint.rooms.read.files import RawFile, Unreadable, chunks, list_files, name_format
+from imprint.rooms.read.files import (
+    MAX_BYTES,
+    RawFile,
+    Unreadable,
+    chunks,
+    list_files,
+    name_format,
+)
+from imprint.rooms.read.ranges import Range, can_be_cut, cut
 from imprint.rooms.read.rows import Position, Want
 
 if TYPE_CHECKING:
@@ -22,7 +30,18 @@ if TYPE_CHECKING:
     from imprint.rooms.read.dialect import Dialect
     from imprint.settings import ReadOptions
 
-__all__ = ["RawFile", "Reading", "Unreadable", "Want", "list_files", "look", "read"]
+__all__ = [
+    "Range",
+    "RawFile",
+    "Reading",
+    "Unreadable",
+    "Want",
+    "can_be_cut",
+    "cut",
+    "list_files",
+    "look",
+    "read",
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,7 +152,11 @@ def _needed(options: ReadOptions) -> dict[str, str]:
 
 
 def read(
-    path: Path, reading: Reading, options: ReadOptions, want: Want
+    path: Path,
+    reading: Reading,
+    options: ReadOptions,
+    want: Want,
+    within: Range | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield a file's records as batches of about 8 MB, in the order of the file.
 
@@ -142,6 +165,7 @@ def read(
         reading: what `look` found with the same options.
         options: what is declared for it.
         want: the columns to bring home, and the limits.
+        within: which of the ranges that `cut` gives; None for the whole file.
 
     Raises:
         Unreadable: the file as a whole gives no record; before the first batch, unless it changed.
@@ -150,32 +174,53 @@ def read(
     if reading.reason is not None:
         raise Unreadable(reading.reason, reading.detail or "")
     position = Position(reading.raw_file)
-
-    def stream() -> Iterator[bytes]:
-        """Begin to read the file anew."""
-        from imprint.rooms.read.encoding import decoded
-
-        return decoded(chunks(path, reading.raw_file, reading.compression), reading.encoding)
-
+    if within is not None:
+        position = Position(reading.raw_file, within.records, within.records)
     try:
-        if reading.format == "txt":
-            from imprint.rooms.read.text import read_txt
-
-            yield from read_txt(stream, position, options, want)
-        elif reading.format == "jsonl":
-            from imprint.rooms.read.jsonl import read_jsonl
-
-            yield from read_jsonl(stream, position, options, want)
-        elif reading.format == "csv":
-            from imprint.rooms.read.table import read_csv
-
-            yield from read_csv(stream, _layout(reading), position, options, want)
-        else:
-            from imprint.rooms.read.parquet import read_parquet
-
-            yield from read_parquet(path, reading.compression, position, options, want)
+        yield from _batches(path, reading, options, want, (position, within))
     except UnicodeError as error:
         raise Unreadable("encoding", str(error)) from error
+    if within is None and not position.documents:
+        raise Unreadable("empty", "the file has no line that is not blank")
+
+
+def _batches(
+    path: Path,
+    reading: Reading,
+    options: ReadOptions,
+    want: Want,
+    place: tuple[Position, Range | None],
+) -> Iterator[pa.RecordBatch]:
+    """Yield the records of a file, or of a range of it, as its format's reader gives them."""
+    position, within = place
+    start, end = (0, MAX_BYTES) if within is None else (within.start, within.end)
+    if reading.format == "parquet":
+        from imprint.rooms.read.parquet import read_parquet
+
+        groups = None if within is None else range(start, end)
+        yield from read_parquet(path, reading.compression, position, options, want, groups)
+        return
+
+    def stream() -> Iterator[bytes]:
+        """Begin to read anew."""
+        from imprint.rooms.read.encoding import decoded
+
+        bytes_ = chunks(path, reading.raw_file, reading.compression, start, end)
+        return decoded(bytes_, reading.encoding, marked=not start)
+
+    if reading.format == "txt":
+        from imprint.rooms.read.text import read_txt
+
+        yield from read_txt(stream, position, options, want)
+    elif reading.format == "jsonl":
+        from imprint.rooms.read.jsonl import read_jsonl
+
+        line = 1 if within is None else within.lines + 1
+        yield from read_jsonl(stream, position, options, want, line)
+    else:
+        from imprint.rooms.read.table import read_csv
+
+        yield from read_csv(stream, _layout(reading), position, options, want)
 
 
 def _layout(reading: Reading) -> tuple[Dialect, tuple[str, ...]]:

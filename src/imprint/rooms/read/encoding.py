@@ -123,13 +123,18 @@ def _line_ends(text: str) -> int:
     return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
-def decoded(stream: Iterable[bytes], codec: str) -> Iterator[bytes]:
+def decoded(stream: Iterable[bytes], codec: str, *, marked: bool = True) -> Iterator[bytes]:
     """Yield a file's bytes as UTF-8 without a mark; UTF-8 itself is not checked.
+
+    Args:
+        stream: the bytes.
+        codec: how they are encoded.
+        marked: they begin the file, so that a mark is one.
 
     Raises:
         UnicodeError: bytes that another codec cannot read.
     """
-    first = True
+    first = marked
     if codec == "utf-8":
         for chunk in stream:
             yield chunk.removeprefix(codecs.BOM_UTF8) if first else chunk

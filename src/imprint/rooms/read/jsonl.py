@@ -19,7 +19,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from imprint.rooms.read.encoding import utf8_array
-from imprint.rooms.read.files import Unreadable
 from imprint.rooms.read.lines import line_blocks
 from imprint.rooms.read.rows import Found, Position, column_types, source_names, to_batch
 from imprint.rooms.read.values import (
@@ -55,22 +54,23 @@ ESCAPED = 8
 
 
 def read_jsonl(
-    stream: Callable[[], Iterator[bytes]], position: Position, options: ReadOptions, want: Want
+    stream: Callable[[], Iterator[bytes]],
+    position: Position,
+    options: ReadOptions,
+    want: Want,
+    line: int = 1,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the records of a .jsonl, a batch for about 8 MB of it.
 
     Args:
         stream: begins to read the file as UTF-8 without a mark, each time that it is called.
-        position: the beginning of the file.
+        position: of the first record, which is 0 unless the stream is a range of the file.
         options: how the file is read.
         want: the columns and the limits.
-
-    Raises:
-        Unreadable: `empty`, where every line is blank.
+        line: number of the first line.
     """
     names = source_names(options, want)
     parser = Parser(names, column_types(names, want))
-    line = 1
     for block in line_blocks(stream(), max(LINE_BYTES, ESCAPED * want.record_bytes)):
         if block.overlong:
             found = parser.lost(line, "too-long", "the line is longer than can be", block.overlong)
@@ -80,8 +80,6 @@ def read_jsonl(
         for found in parser.parse(block.data, line):
             yield to_batch(found, position, options, want)
         line += block.data.count(b"\n")
-    if not position.documents:
-        raise Unreadable("empty", "the file has no line that is not blank")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -313,10 +311,11 @@ def _is_strict(block: bytes) -> bool:
     """Say whether a block is UTF-8 without NaN; never true where it is not."""
     import polars as pl
 
-    text = utf8_array(block)
-    if text is None:
+    array = utf8_array(block)
+    if array is None:
         return False
-    return not pl.Series(pl.from_arrow(text)).str.contains(CONSTANT)[0]
+    text = pl.Series(pl.from_arrow(array))
+    return not (text.str.contains_any(["NaN", "Inf"])[0] and text.str.contains(CONSTANT)[0])
 
 
 def _middle(block: bytes) -> int:

@@ -10,7 +10,7 @@ from imprint.rooms.read.rows import Found, Position, column_types, source_names,
 from imprint.rooms.read.values import Mismatch, mismatch, take
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -98,16 +98,22 @@ def holds_text(kind: pa.DataType) -> bool:
 
 
 def read_parquet(
-    path: Path, compression: str, position: Position, options: ReadOptions, want: Want
+    path: Path,
+    compression: str,
+    position: Position,
+    options: ReadOptions,
+    want: Want,
+    groups: Sequence[int] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the records of a Parquet file.
 
     Args:
         path: the file.
         compression: of the file as a whole.
-        position: the beginning of the file.
+        position: of the first record.
         options: how the file is read.
         want: the columns and the limits.
+        groups: numbers of the row groups to read; None for all.
 
     Raises:
         Unreadable: `unreadable`, also after some batches.
@@ -118,7 +124,7 @@ def read_parquet(
         types = column_types(names, want)
         columns = list(dict.fromkeys(names.values()))
         rows = _rows_at_once(file)
-        for batch in file.iter_batches(batch_size=rows, columns=columns, use_threads=False):
+        for batch in file.iter_batches(rows, groups, columns, use_threads=False):
             for piece in _pieces(batch, names["text"]):
                 yield to_batch(_found(piece, names, types), position, options, want)
 
