@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 import imprint
 from imprint import publish
+from imprint.engine import Here
 from imprint.records import default_record_schema, parse_record_schema
+from imprint.reuse import NOTHING, write_shards
 from imprint.rooms.write import (
     ROW_GROUP_BYTES,
     Node,
@@ -26,7 +28,6 @@ from imprint.rooms.write import (
     Shard,
     Written,
     nodes,
-    write_shard,
 )
 from tests.projects import make, rows
 
@@ -202,7 +203,14 @@ def pressed(
         for start, end in itertools.pairwise(ends)
         if start < end
     ]
-    return write_shard(Shard(folder / "data" / "train-1.parquet", tuple(made), RECORD))
+    return shard(folder / "data" / "train-1.parquet", *made)
+
+
+def shard(path: Path, *groups: RowGroup) -> Written:
+    """Write a shard of row groups."""
+    task = Shard(path, groups)
+    (written,) = write_shards([task], RECORD, path.parent / "scratch", Here(), NOTHING)
+    return written
 
 
 def divided(n: int, draw: random.Random) -> list[list[int]]:
@@ -247,7 +255,7 @@ def test_ids_of_copies_are_written(tmp_path: Path) -> None:
         file.write_table(TABLE)
     piece = Piece(part, np.array([7, 7]), np.array([1, 0]))
     group = RowGroup((piece,), pa.array(["x", "x-2"], pa.string()))
-    written = write_shard(Shard(tmp_path / "train-1.parquet", (group,), RECORD))
+    written = shard(tmp_path / "train-1.parquet", group)
     found = pq.read_table(written.path)
     assert found["id"].to_pylist() == ["x", "x-2"]
     assert found["text"].to_pylist() == [TABLE["text"][7].as_py()] * 2

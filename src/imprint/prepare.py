@@ -21,7 +21,7 @@ from imprint.rooms.correct import correct
 from imprint.rooms.language import expect, language
 from imprint.rooms.read import RawFile, Reading, Unreadable, Want, look, read
 from imprint.rooms.source import require, source
-from imprint.rooms.write import row_digests, text_digests
+from imprint.rooms.write.digests import placed_digests, row_digests, text_digests
 from imprint.swap import NEW, machine_faults, write_file
 
 if TYPE_CHECKING:
@@ -212,6 +212,7 @@ def _with_digests(batch: pa.RecordBatch, record: RecordSchema) -> pa.RecordBatch
 
     published = batch.select(record.names).cast(record.arrow)
     texts = text_digests(published["text"])
+    rows = row_digests(published, texts)
     places = pc.binary_join_element_wise(
         batch["raw_file"], batch["raw_index"].cast(pa.string()), "\0"
     )
@@ -219,7 +220,8 @@ def _with_digests(batch: pa.RecordBatch, record: RecordSchema) -> pa.RecordBatch
         "_document": batch["_document"],
         "_raw_bytes": batch["_raw_bytes"],
         "_text": texts,
-        "_row": pa.array(row_digests(published, texts), pa.binary()),
+        "_row": pa.array(rows, pa.binary()),
+        "_placed": pa.array(placed_digests(rows, published), pa.binary()),
         "_hash": _hash64(batch["_document"]),
         "_place": _hash64(places),
         "_text_bytes": pc.binary_length(published["text"]).cast(pa.int64()),

@@ -7,7 +7,7 @@ import dataclasses
 import shutil
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from imprint import releases, swap
+from imprint import releases, reuse, swap
 from imprint.engine import Here, cores, engine
 from imprint.errors import Fault, ImprintError, MachineError, RefusedError
 from imprint.inputs import (
@@ -24,7 +24,6 @@ from imprint.partitions import Recipe, partitions
 from imprint.prepare import files_of, kept, prepare
 from imprint.project import Project
 from imprint.publish import corrected, counts, describe, reasons, shards
-from imprint.rooms.write import write_shard
 from imprint.settle import Settled, settle
 
 if TYPE_CHECKING:
@@ -168,11 +167,14 @@ def press(
     pressed = _settled(project, place / "cache", processes, fresh=fresh, progress=progress)
     new = place / f"dataset{swap.NEW}"
     with swap.machine_faults(place):
-        tasks = shards(pressed.settled.kept, pressed.parts, project, new / "data")
-        size = int(pressed.settled.kept["text_bytes"].sum())
-        run = processes.run(write_shard, tasks, size // 8)  # it is that much quicker than reading
+        tasks = shards(pressed.settled, pressed.parts, project, new / "data")
+        memory = place / "cache" / "shards.json"
+        shelf = reuse.NOTHING if fresh else reuse.recall(memory, place / "dataset" / "data")
+        scratch = place / f"groups{swap.NEW}"
+        run = reuse.write_shards(tasks, project.record, scratch, processes, shelf)
         written = list(_told(run, "write", len(tasks), progress))
         manifest = describe(project, pressed.settled, pressed.inputs, written, new)
+        reuse.remember(memory, tasks, written)
     _leave_ledger(place, pressed)
     swap.place_folder(new, place / "dataset")
     result = Build(

@@ -6,6 +6,7 @@ settled and written, the card and croissant.json from the manifest.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,8 +14,9 @@ import msgspec
 from imprint import card, croissant
 from imprint.inputs import merkle
 from imprint.loader import CARD, MANIFEST, digest_of
-from imprint.manifest import Corrected, File, Manifest, Raw, Records, Split, tools
+from imprint.manifest import Corrected, File, Manifest, Raw, Records, Split, own_digest, tools
 from imprint.rooms.write import ROW_GROUP_BYTES, Piece, RowGroup, Shard, nodes
+from imprint.rooms.write.digests import DIGEST_BYTES
 from imprint.swap import write_file
 
 if TYPE_CHECKING:
@@ -34,28 +36,30 @@ OTHER_BYTES = 256
 """What the columns beside the text come to in a record, uncompressed: three digests and a path."""
 
 
-def shards(
-    kept: pl.DataFrame, parts: Sequence[Path], project: Project, folder: Path
-) -> list[Shard]:
+def shards(settled: Settled, parts: Sequence[Path], project: Project, folder: Path) -> list[Shard]:
     """Return the shards of every split, cut by the hashes of the document keys.
 
     Args:
-        kept: the published records by split and in the order of their rows.
+        settled: the published records by split and in the order of their rows.
         parts: the part files, in the order of their numbers.
         project: what it declares on writing.
         folder: where the files belong.
     """
+    made_with = msgspec.json.encode([tools(), own_digest(), str(project.record.arrow)])
     found = []
-    for (name,), rows in kept.group_by("split", maintain_order=True):
+    for (name,), rows in settled.kept.group_by("split", maintain_order=True):
         hashes, sizes = rows["hash"].to_numpy(), rows["text_bytes"].to_numpy()
+        placed = settled.placed[str(name)]
         for node in nodes(hashes, sizes, project.settings.write.shard_bytes):
             inside = slice(node.start, node.end)
             cuts = nodes(hashes[inside], sizes[inside] + OTHER_BYTES, ROW_GROUP_BYTES, node.number)
-            groups = tuple(
-                _row_group(rows[node.start + cut.start : node.start + cut.end], parts)
-                for cut in cuts
-            )
-            found.append(Shard(folder / f"{name}-{node.number}.parquet", groups, project.record))
+            groups = []
+            for cut in cuts:
+                start, end = node.start + cut.start, node.start + cut.end
+                digests = placed[start * DIGEST_BYTES : end * DIGEST_BYTES]
+                key = hashlib.sha256(made_with + digests).hexdigest()
+                groups.append(_row_group(rows[start:end], parts, key))
+            found.append(Shard(folder / f"{name}-{node.number}.parquet", tuple(groups)))
     return found
 
 
@@ -175,11 +179,12 @@ def _by_count(column: pl.Series) -> dict[str, int]:
     return dict(counted.sort(["n", "value"], descending=[True, False]).iter_rows())
 
 
-def _row_group(rows: pl.DataFrame, parts: Sequence[Path]) -> RowGroup:
+def _row_group(rows: pl.DataFrame, parts: Sequence[Path], key: str) -> RowGroup:
     """Return where the rows of one row group lie."""
     numbered = rows.select("part", "part_row").with_row_index("position")
     pieces = tuple(
         Piece(parts[part], piece["part_row"].to_numpy(), piece["position"].to_numpy())
         for (part,), piece in numbered.group_by("part", maintain_order=True)
     )
-    return RowGroup(pieces, rows["id"].to_arrow().cast("string"))
+    ids = rows["id"].to_arrow().cast("string")
+    return RowGroup(pieces, ids, key, int(rows["text_bytes"].sum()))

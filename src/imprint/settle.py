@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from imprint import releases
 from imprint.errors import Fault, RawError
-from imprint.rooms import dedup, split, write
+from imprint.rooms import dedup, split
+from imprint.rooms.write.digests import dataset_digest, placed_digests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,6 +52,8 @@ class Settled:
     """Records that were read from raw/."""
     draw: split.Draw
     """How new records were drawn."""
+    placed: Mapping[str, bytes]
+    """Of each split, the digests of its rows with their places, one after the other."""
     digest: str
     """Of all published rows."""
 
@@ -100,7 +103,9 @@ def settle(
     whole = pl.concat(ledger, how="diagonal_relaxed").sort("file", "raw_index", nulls_last=False)
     read = sum(count for _, count in files.values())
     _refuse_nothing(kept, files, ledger)
-    return Settled(kept, whole.select(LEDGER), read, draw, _digest(kept, project))
+    placed = _placed(kept)
+    digest = dataset_digest(project.record.arrow, iter(placed.items()))
+    return Settled(kept, whole.select(LEDGER), read, draw, placed, digest)
 
 
 def _files(files: Mapping[str, tuple[Reading, int]]) -> pl.DataFrame:
@@ -247,13 +252,19 @@ def _in_order(facts: pl.DataFrame, splits: Sequence[str]) -> pl.DataFrame:
     return facts.sort(rank, "split", "hash", "file", "raw_index")
 
 
-def _digest(kept: pl.DataFrame, project: Project) -> str:
-    """Return the digest of the rows that will be published."""
-    parts = []
-    for (name,), rows in kept.group_by("split", maintain_order=True):
+def _placed(kept: pl.DataFrame) -> dict[str, bytes]:
+    """Return the digests of the rows of each split with their places, one after the other.
+
+    The first pass made them; a copy that got an id of its own has them made anew.
+    """
+    renamed = kept["renamed"].arg_true()
+    digests = kept["placed"]
+    if len(renamed):
+        rows = kept[renamed]
         placed = rows.select("id", "raw_file", "raw_index").to_arrow()
-        parts.append((str(name), write.placed_digests(rows["row"].to_list(), placed)))
-    return write.dataset_digest(project.record.arrow, iter(parts))
+        digests = digests.scatter(renamed, placed_digests(rows["row"].to_list(), placed))
+    splits = kept.select("split", digests).group_by("split", maintain_order=True)
+    return {str(name): b"".join(rows["placed"].to_list()) for (name,), rows in splits}
 
 
 def _refuse_nothing(

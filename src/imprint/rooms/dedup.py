@@ -74,18 +74,21 @@ def number_copies(facts: pl.DataFrame, *, declared: bool) -> pl.DataFrame:
         declared: whether the ids come from the field that `read.id` names.
 
     Returns:
-        The n rows in the same order, `id` unique.
+        The n rows in the same order, `id` unique; `renamed` says which ids are not those that the
+        records came with.
 
     Raises:
         RawError: a declared id stands on two records whose text differs.
     """
     import polars as pl
 
+    if facts["id"].n_unique() == facts.height:
+        return facts.with_columns(renamed=pl.lit(value=False))
     if declared:
         _refuse_repeated(facts)
     rank = pl.struct(PATH_ORDER).rank("ordinal").over("id")
     suffix = pl.when(rank > 1).then(pl.format("-{}", rank)).otherwise(pl.lit(""))
-    return facts.with_columns(id=pl.concat_str("id", suffix))
+    return facts.with_columns(renamed=rank > 1, id=pl.concat_str("id", suffix))
 
 
 def _refuse_repeated(facts: pl.DataFrame) -> None:

@@ -1,0 +1,148 @@
+"""What the dataset of the last build holds that the next one can take over as it is.
+
+A row group is known by a key of all that decides its bytes. The memory says which row groups each
+shard has, and what the file was when it was written; one that is not that any more is not used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from imprint.rooms.write import JoinGroups, WriteGroup, Written, join_groups, write_group
+from imprint.rooms.write.footer import Source
+from imprint.swap import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from imprint.engine import Engine
+    from imprint.records import RecordSchema
+    from imprint.rooms.write import Shard
+
+QUICKER = 4
+"""How much quicker text is written than it is read and pressed. Measured."""
+
+
+class Known(msgspec.Struct, frozen=True, array_like=True):
+    """What a shard was when it was written."""
+
+    bytes: int
+    mtime_ns: int
+    inode: int
+    sha256: str
+    groups: tuple[str, ...]
+    """Keys of its row groups, in their order."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shelf:
+    """Shards of the last build."""
+
+    shards: dict[tuple[str, ...], Written]
+    """By the keys of their row groups."""
+    groups: dict[str, Source]
+    """Each row group by its key."""
+
+
+NOTHING = Shelf({}, {})
+
+
+def recall(memory: Path, data: Path) -> Shelf:
+    """Return the shards that are still what they were when they were written.
+
+    Args:
+        memory: what `remember` wrote.
+        data: the folder of the shards.
+    """
+    try:
+        known = msgspec.json.decode(memory.read_bytes(), type=dict[str, Known])
+    except (OSError, msgspec.MsgspecError):
+        return NOTHING
+    shards: dict[tuple[str, ...], Written] = {}
+    groups: dict[str, Source] = {}
+    for name, each in known.items():
+        path = data / name
+        if _stamp(path) == (each.bytes, each.mtime_ns, each.inode):
+            shards[each.groups] = Written(path, each.bytes, each.sha256)
+            groups |= {key: Source(path, number) for number, key in enumerate(each.groups)}
+    return Shelf(shards, groups)
+
+
+def remember(memory: Path, shards: Sequence[Shard], written: Sequence[Written]) -> None:
+    """Note which row groups the shards of a build have."""
+    known = {}
+    for shard, each in zip(shards, written, strict=True):
+        stamp = _stamp(each.path)
+        if stamp is not None:
+            keys = tuple(group.key for group in shard.groups)
+            known[each.path.name] = Known(*stamp, each.sha256, keys)
+    write_file(memory, msgspec.json.encode(known))
+
+
+def write_shards(
+    shards: Sequence[Shard], record: RecordSchema, scratch: Path, processes: Engine, shelf: Shelf
+) -> Iterator[Written]:
+    """Write shards, with all that is on the shelf taken as it is.
+
+    Args:
+        shards: what to write.
+        record: what a record is.
+        scratch: a folder for row groups of shards that have several.
+        processes: what runs the tasks.
+        shelf: what the last build left.
+
+    Yields:
+        What was written, in the order of the shards.
+    """
+    there = [shelf.shards.get(tuple(group.key for group in shard.groups)) for shard in shards]
+    tasks: list[WriteGroup] = []
+    joins: list[JoinGroups] = []
+    for shard, known in zip(shards, there, strict=True):
+        if known is not None:
+            continue
+        if len(shard.groups) == 1:
+            tasks.append(WriteGroup(shard.path, shard.groups[0], record))
+            continue
+        sources: list[Source] = []
+        for group in shard.groups:
+            source = shelf.groups.get(group.key)
+            if source is None:
+                source = Source(scratch / f"{shard.path.stem}.{len(sources)}.parquet", 0)
+                tasks.append(WriteGroup(source.path, group, record))
+            sources.append(source)
+        joins.append(JoinGroups(shard.path, tuple(sources)))
+    size = sum(task.group.bytes for task in tasks) // QUICKER
+    alone = {each.path: each for each in processes.run(write_group, tasks, size)}
+    joined = processes.run(join_groups, joins, size // QUICKER)
+    for shard, known in zip(shards, there, strict=True):
+        if known is not None:
+            yield _take(known, shard.path)
+        else:
+            yield alone.get(shard.path) or next(joined)
+    if scratch.exists():
+        shutil.rmtree(scratch)
+
+
+def _take(known: Written, path: Path) -> Written:
+    """Give a shard of the last build its place in the new one, by a link where there are any."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(known.path, path)
+    except OSError:
+        shutil.copyfile(known.path, path)
+    return dataclasses.replace(known, path=path)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return size, time and inode of a file; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino

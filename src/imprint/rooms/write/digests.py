@@ -1,0 +1,113 @@
+"""Digests of rows: what each says, where it stood, and all of a dataset's."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+PLACE = ("raw_file", "raw_index")
+"""Where a record stood: no part of what it says, so a moved record is not an edited one."""
+
+DIGEST_BYTES = 32
+"""Of SHA-256."""
+
+
+def text_digests(text: pa.Array) -> pa.Array:
+    """Return the SHA-256 of each text, as 32 bytes."""
+    import pyarrow as pa
+
+    digests = [hashlib.sha256(each.as_buffer()).digest() for each in text]
+    return pa.array(digests, pa.binary())
+
+
+def row_digests(table: pa.Table | pa.RecordBatch, texts: pa.Array) -> list[bytes]:
+    """Return the SHA-256 of what each record says: all columns but its id and its place.
+
+    The same rows have the same digests under any version of any writer. Each value is written as
+    its length and its text, numbers in decimal, floats by their bits, lists as JSON, null as `-`;
+    the text by its own digest.
+
+    Args:
+        table: n records with the published columns and no other.
+        texts: the digests of their texts, as `text_digests` gives them.
+    """
+    names = [name for name in table.schema.names if name not in {"id", "text", *PLACE}]
+    return _digests([texts, *(table[name] for name in sorted(names))])
+
+
+def dataset_digest(schema: pa.Schema, splits: Iterator[tuple[str, bytes]]) -> str:
+    """Return the digest of a dataset: of its schema, its splits and all its rows in order.
+
+    Args:
+        schema: of the published columns.
+        splits: the name of each split in the declared order, and the digests of its rows one after
+            the other, each as `placed_digests` gives it.
+    """
+    columns = "\n".join(f"{field.name} {field.type}" for field in schema)
+    whole = hashlib.sha256(columns.encode())
+    for name, rows in splits:
+        whole.update(f"\n{name} {len(rows)}\n".encode())
+        whole.update(rows)
+    return whole.hexdigest()
+
+
+def placed_digests(rows: Sequence[bytes], placed: pa.Table | pa.RecordBatch) -> list[bytes]:
+    """Return the digests of records with their ids and places.
+
+    Args:
+        rows: the digest of what each of n records says.
+        placed: n rows with `id`, `raw_file`, `raw_index`.
+    """
+    places = _digests([placed[name] for name in ("id", *PLACE)])
+    sha256 = hashlib.sha256
+    return [sha256(row + place).digest() for row, place in zip(rows, places, strict=True)]
+
+
+def _digests(columns: Sequence[pa.Array | pa.ChunkedArray]) -> list[bytes]:
+    """Return the SHA-256 of each row of the columns."""
+    import pyarrow.compute as pc
+
+    joined = pc.binary_join_element_wise(*(_canonical(column) for column in columns), b"")
+    return [hashlib.sha256(each.as_buffer()).digest() for each in joined]
+
+
+def _canonical(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return each value of a column as bytes that no other value of its type has."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if pa.types.is_nested(column.type):
+        column = _as_json(column)
+    elif pa.types.is_floating(column.type):
+        bits = pa.int32() if column.type == pa.float32() else pa.int64()
+        column = column.view(bits).cast(pa.string())
+    elif not pa.types.is_binary(column.type):
+        column = column.cast(pa.string())
+    value = column.cast(pa.binary())
+    length = pc.binary_length(value).cast(pa.string()).cast(pa.binary())
+    return pc.fill_null(pc.binary_join_element_wise(length, value, b":"), b"-")
+
+
+def _as_json(column: pa.Array) -> pa.Array:
+    """Return each nested value as JSON; only those that hold something become Python objects."""
+    import json
+
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    filled = pc.is_valid(column)
+    if pa.types.is_list(column.type):
+        filled = pc.fill_null(pc.greater(pc.list_value_length(column), 0), fill_value=False)
+    dumped = [
+        json.dumps(value, ensure_ascii=False, sort_keys=True)
+        for value in column.filter(filled).to_pylist()
+    ]
+    empty = pc.if_else(pc.is_valid(column), "[]", pa.scalar(None, pa.string()))
+    return pc.replace_with_mask(empty, filled, pa.array(dumped, pa.string()))
