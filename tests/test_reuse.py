@@ -23,7 +23,7 @@ SEVERAL = "[splits]\nshares = { train = 1 }\n"
 def corpus(number: int, changed: Mapping[int, str] | None = None) -> dict[str, str | bytes]:
     """Return raw files of texts that differ, with some of them changed."""
     draw = random.Random(7)
-    words = ["pasukan", "kota", "hari", "jalan", "air", "rumah", "pasar", "harga", "naik", "sekolah", "murid", "guru"]
+    words = ["pasukan", "kota", "hari", "jalan", "air", "rumah", "pasar", "harga", "naik", "murid"]
     texts = [" ".join(draw.choices(words, k=60)) + f" {n}." for n in range(number)]
     for row, text in (changed or {}).items():
         texts[row] = text
@@ -88,7 +88,7 @@ def test_a_shard_that_stays_is_not_read(tmp_path: Path, written: list[str]) -> N
     after = {path.name: path.stat().st_ino for path in data.iterdir()}
     assert len(before) >= 4
     assert 1 <= len(written) <= 2
-    assert len(after.items() & before.items()) >= len(before) - 2
+    assert len(after.items() & before.items()) >= len(after) - 2
 
 
 def test_a_damaged_shard_is_written_anew(tmp_path: Path) -> None:
