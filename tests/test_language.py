@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imprint.rooms import language as room
-from imprint.rooms.language import expect, language, shortest
+from imprint.rooms.language import detectors, expect, language
+from imprint.rooms.language.detectors import shortest
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared"
@@ -126,7 +127,7 @@ def test_refused_characters() -> None:
         try:
             pycld2.detect(chr(number), isPlainText=True)
         except pycld2.error:
-            assert room.REFUSED.fullmatch(chr(number)), hex(number)
+            assert detectors.REFUSED.fullmatch(chr(number)), hex(number)
 
 
 def test_other_processes_agree() -> None:
@@ -168,10 +169,10 @@ def test_the_second_opinion_is_asked_only_where_needed(monkeypatch: pytest.Monke
     assert len(sure) > room.SHORT
     expected = told(sure)
 
-    def fail(head: str) -> room.Opinion:
+    def fail(head: str) -> detectors.Opinion:
         raise AssertionError(head)
 
-    monkeypatch.setattr(room, "_ask_fasttext", fail)
+    monkeypatch.setattr(room, "ask_fasttext", fail)
     assert told(sure, None) == [*expected, (None, None)]
     with pytest.raises(AssertionError, match="Harga"):
         told(sure, "Harga cabai naik")
@@ -237,7 +238,7 @@ def test_scores_are_set_anew() -> None:
 def test_markup_is_text() -> None:
     """What stands in angle brackets is read like the rest."""
     (case,) = (each for each in CASES if each["label"] == "angle brackets are no markup")
-    for code, reliable, percent, _ in room._ask_cld2([case["text"], case["text"] + "\ufdd0"]):
+    for code, reliable, percent, _ in detectors.ask_cld2([case["text"], case["text"] + "\ufdd0"]):
         assert (code, reliable) == ("id", True)
         assert percent > room.SURE
 
@@ -245,8 +246,8 @@ def test_markup_is_text() -> None:
 def test_the_prior_is_gentle() -> None:
     """A declared language wins where two are nearly even, and not where one is clearly ahead."""
     near, clear = (
-        room.Opinion("cld2", {"ms": 600, "id": 590}),
-        room.Opinion("cld2", {"ms": 600, "id": 550}),
+        detectors.Opinion("cld2", {"ms": 600, "id": 590}),
+        detectors.Opinion("cld2", {"ms": 600, "id": 550}),
     )
     assert room._combine([near], frozenset())[0] == "ms"
     assert room._combine([near], frozenset({"id"}))[0] == "id"
@@ -255,8 +256,8 @@ def test_the_prior_is_gentle() -> None:
 
 def test_silence_of_the_ignorant_does_not_count() -> None:
     """A detector that does not know a language takes nothing from its score."""
-    javanese = room.Opinion("cld2", {"jv": 900})
-    ignorant = room.Opinion("langdetect", {"id": 700})
+    javanese = detectors.Opinion("cld2", {"jv": 900})
+    ignorant = detectors.Opinion("langdetect", {"id": 700})
     assert room._combine([javanese, ignorant], frozenset()) == ("jv", 900)
 
 
@@ -268,7 +269,7 @@ def test_no_tag(tag: str) -> None:
 
 def test_relatives_share_no_word() -> None:
     """The words that tell two relatives apart are in lower case, and belong to one alone."""
-    lists = room._tables().words
+    lists = detectors.tables().words
     words = [word for own in lists.values() for word in own]
     assert len(words) == len(set(words))
     assert all(room.WORD.fullmatch(word) and word == word.lower() for word in words)

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imprint.rooms.clean import clean
-from imprint.rooms.source import Reader, picked, require, source, without
+from imprint.rooms.source import require, source, without
+from imprint.rooms.source.reader import Reader, picked
 from imprint.settings import Publisher, Publishers, SourceRule
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imprint.digests import dataset_digest, placed_digests, row_digests, text_digests
 from imprint.records import default_record_schema, parse_record_schema
-from imprint.rooms.write.digests import dataset_digest, placed_digests, row_digests, text_digests
 from tests.test_write import RECORD, record
 
 if TYPE_CHECKING:

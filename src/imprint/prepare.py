@@ -8,12 +8,12 @@ holds, so a part that is there under its key is the part that would be made.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from imprint.digests import hash64, placed_digests, row_digests, text_digests
 from imprint.errors import Fault, RawError
 from imprint.rooms.check import check
 from imprint.rooms.clean import clean
@@ -21,7 +21,6 @@ from imprint.rooms.correct import correct
 from imprint.rooms.language import expect, language
 from imprint.rooms.read import RawFile, Reading, Unreadable, Want, look, read
 from imprint.rooms.source import require, source
-from imprint.rooms.write.digests import placed_digests, row_digests, text_digests
 from imprint.swap import NEW, machine_faults, write_file
 
 if TYPE_CHECKING:
@@ -133,14 +132,25 @@ def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.Reco
     batch = language(clean(batch), recipe.detector, recipe.languages)
     if recipe.reject_unexpected:
         batch = expect(batch, recipe.languages)
-    corrected = correct(batch, recipe.errata)
-    if not corrected["text"].equals(batch["text"]):
-        corrected = clean(corrected)
-    batch = source(corrected, recipe.publishers, recipe.strip)
+    batch = _clean_corrected(correct(batch, recipe.errata))
+    batch = source(batch, recipe.publishers, recipe.strip)
     if recipe.require_source:
         batch = require(batch)
     batch = _without_text(batch, paragraphs=paragraphs)
     return check(batch, recipe.record)
+
+
+def _clean_corrected(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Clean the texts that were corrected, as a correction may bring defects of its own."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    corrected = pc.greater(pc.list_value_length(batch["corrections"]), 0)
+    if not pc.any(corrected).as_py():
+        return batch
+    again = clean(pa.record_batch({"text": batch["text"].filter(corrected)}))
+    text = pc.replace_with_mask(batch["text"], corrected, again["text"])
+    return batch.set_column(batch.schema.get_field_index("text"), "text", text)
 
 
 def _batches(partition: Partition, readings: list[Reading]) -> Iterator[tuple[pa.RecordBatch, str]]:
@@ -222,21 +232,13 @@ def _with_digests(batch: pa.RecordBatch, record: RecordSchema) -> pa.RecordBatch
         "_text": texts,
         "_row": pa.array(rows, pa.binary()),
         "_placed": pa.array(placed_digests(rows, published), pa.binary()),
-        "_hash": _hash64(batch["_document"]),
-        "_place": _hash64(places),
+        "_hash": hash64(batch["_document"]),
+        "_place": hash64(places),
         "_text_bytes": pc.binary_length(published["text"]).cast(pa.int64()),
     }
     for name, column in private.items():
         published = published.append_column(name, column)
     return published
-
-
-def _hash64(column: pa.Array) -> pa.Array:
-    """Return the first 64 bits of the SHA-256 of each value."""
-    import pyarrow as pa
-
-    digests = (hashlib.sha256(each.as_buffer()).digest() for each in column)
-    return pa.array([int.from_bytes(digest[:8], "big") for digest in digests], pa.uint64())
 
 
 def _ledger(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imprint import card, croissant
+from imprint.digests import DIGEST_BYTES
 from imprint.inputs import merkle
 from imprint.loader import CARD, MANIFEST, digest_of
 from imprint.manifest import Corrected, File, Manifest, Raw, Records, Split, own_digest, tools
 from imprint.rooms.write import ROW_GROUP_BYTES, Piece, RowGroup, Shard, nodes
-from imprint.rooms.write.digests import DIGEST_BYTES
 from imprint.swap import write_file
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from imprint import releases
+from imprint.digests import dataset_digest, placed_digests
 from imprint.errors import Fault, RawError
 from imprint.rooms import dedup, split
-from imprint.rooms.write.digests import dataset_digest, placed_digests
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -23,8 +23,10 @@ REMOVED = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{AD}\x{200B}\x{2060}\x{FEFF}]"
 """Control characters but tab and line feed, SOFT HYPHEN, ZERO WIDTH SPACE, WORD JOINER and ZERO
 WIDTH NO-BREAK SPACE. Carriage returns have become line feeds by then."""
 
-BLANK = r"[\t\p{Zs}\p{Zl}\p{Zp}]"
-"""Everything that Unicode calls a separator (no-break, thin, ideographic, ... ), and tab.
+BLANKS = r" *[\t\p{Zl}\p{Zp}[\p{Zs}--\x20]][\t\p{Zs}\p{Zl}\p{Zp}]*|  +"
+"""A run of blanks that is not one space: so that the spaces that stay are not replaced each by
+itself, which takes four times as long (measured). Blanks are tab and everything that Unicode calls a
+separator (no-break, thin, ideographic, ...).
 
 Source: Unicode Character Database, General_Category Zs, Zl, Zp."""
 
@@ -98,7 +100,7 @@ def _suspects(text: pl.Series) -> pl.Series:
 def _rewrite(text: pl.Series) -> pl.Series:
     """Apply every step once to each text."""
     text = _repair(text.str.replace_all(r"\r\n?", "\n"))
-    text = text.str.replace_all(REMOVED, "").str.replace_all(f"{BLANK}+", " ")
+    text = text.str.replace_all(REMOVED, "").str.replace_all(BLANKS, " ")
     text = text.str.replace_all(r"(?m)^ | $", "").str.replace_all(r"\n{3,}", "\n\n")
     return _compose(text.str.strip_chars("\n"))
 

@@ -37,6 +37,10 @@ Source: blocks of the Unicode Character Database; which write blanks: Unicode St
 line-breaking class SA, and the East Asian scripts."""
 
 
+EVERYWHERE = ("**/*",)
+"""The scope of an erratum that is for every file."""
+
+
 class Match(NamedTuple):
     """One place of one text where one erratum applies."""
 
@@ -72,9 +76,10 @@ def correct(batch: pa.RecordBatch, errata: Sequence[Erratum]) -> pa.RecordBatch:
     scope = _Scope(batch, errata)
     corrections: dict[int, list[dict[str, object]]] = {}
     rewritten: dict[int, str] = {}
-    for row in sorted(found):
+    rows = sorted(found)
+    for row, whole in zip(rows, text.gather(rows).to_list(), strict=True):
         matches = sorted(match for match in found[row] if scope.holds(row, match.order))
-        whole, counts = _apply(text[row], matches)
+        whole, counts = _apply(whole, matches)
         if counts:
             rewritten[row] = whole
             corrections[row] = [
@@ -95,7 +100,7 @@ def _matches(text: pl.Series, errata: Sequence[Erratum]) -> Iterator[tuple[int, 
         if each.match == "regex":
             yield from _expressions(text, rows, order, each)
         else:
-            for row, whole in zip(rows, text.gather(rows), strict=True):
+            for row, whole in zip(rows, text.gather(rows).to_list(), strict=True):
                 yield from _located(row, _literal(whole, order, each))
     if not by_wrong:
         return
@@ -103,7 +108,7 @@ def _matches(text: pl.Series, errata: Sequence[Erratum]) -> Iterator[tuple[int, 
     rows = text.str.contains_any(wrongs).fill_null(value=False).arg_true()
     picked = text.gather(rows)
     standing = picked.str.extract_many(wrongs, overlapping=True).list.unique()
-    for row, whole, words in zip(rows, picked, standing, strict=True):
+    for row, whole, words in zip(rows, picked.to_list(), standing.to_list(), strict=True):
         for order in sorted(order for word in words for order in by_wrong[word]):
             yield from _located(row, _literal(whole, order, errata[order]))
 
@@ -188,6 +193,8 @@ class _Scope:
     def holds(self, row: int, order: int) -> bool:
         """Say whether the erratum is for this record."""
         erratum = self._errata[order]
+        if erratum.files == EVERYWHERE and not erratum.languages:
+            return True
         if erratum.languages and self._language[row].as_py() not in erratum.languages:
             return False
         raw_file: str = self._raw_file[row].as_py()

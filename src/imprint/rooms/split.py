@@ -6,8 +6,10 @@ records where there are many, on their ranks alone where there are few.
 
 from __future__ import annotations
 
-import hashlib
+import math
 from typing import TYPE_CHECKING, Literal
+
+from imprint.digests import hash64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,10 +63,10 @@ def assign(
         .alias("split")
     )
     drawn = fixed.filter(pl.col("released").list.len() == 0)
-    hashes = [_unit(salt, group) for group in drawn["group"]]
-    drawn = drawn.with_columns(pl.Series("hash", hashes, pl.UInt64)).sort("hash", "group")
+    keys = (f"split\0{salt}\0" + drawn["group"]).to_arrow().cast("string")
+    drawn = drawn.with_columns(pl.Series("hash", hash64(keys))).sort("hash", "group")
     if by == "hash":
-        splits = _by_hash(drawn["hash"].to_list(), shares)
+        splits = _by_hash(drawn["hash"], shares)
     else:
         splits = _by_quota(drawn["documents"].to_list(), _quotas(fixed, shares))
     drawn = drawn.with_columns(pl.Series("drawn", splits, pl.String)).select("group", "drawn")
@@ -89,19 +91,16 @@ def whole_parts(total: int, shares: Sequence[Fraction]) -> list[int]:
     return parts
 
 
-def _unit(salt: str, group: str) -> int:
-    """Return the 64-bit number by which a group is drawn."""
-    digest = hashlib.sha256(f"split\0{salt}\0{group}".encode()).digest()
-    return int.from_bytes(digest[:8], "big")
-
-
-def _by_hash(hashes: Sequence[int], shares: Mapping[str, Fraction]) -> list[str]:
-    """Return the split in whose part of the 64-bit range each hash lies."""
-    borders, so_far = [], 0 * next(iter(shares.values()))
-    for name, share in shares.items():
+def _by_hash(hashes: pl.Series, shares: Mapping[str, Fraction]) -> list[str]:
+    """Return the split in whose part of the 64-bit range each hash, in ascending order, lies."""
+    ends, so_far = [], 0 * next(iter(shares.values()))
+    for share in shares.values():
         so_far += share
-        borders.append((so_far * 2**64, name))
-    return [next(name for border, name in borders if each < border) for each in hashes]
+        border = math.ceil(so_far * 2**64)
+        ends.append(len(hashes) if border >= 2**64 else int(hashes.search_sorted(border)))
+    starts = [0, *ends[:-1]]
+    names = zip(shares, starts, ends, strict=True)
+    return [name for name, start, end in names for _ in range(end - start)]
 
 
 def _quotas(groups: pl.DataFrame, shares: Mapping[str, Fraction]) -> dict[str, int]:

@@ -7,9 +7,9 @@ is the same for every format is here: positions, digests, ids, paragraphs and li
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import itertools
 from typing import TYPE_CHECKING, Any
+
+from imprint.digests import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,20 +95,9 @@ def column_types(names: Mapping[str, str], want: Want) -> dict[str, pa.DataType]
     }
 
 
-def sha256_of(column: pa.Array) -> list[str]:
+def hex_digests(column: pa.Array) -> list[str]:
     """Return the SHA-256 of every string as hex digits, of "" where it is null."""
-    import numpy as np
-    import pyarrow as pa
-
-    if len(column) == 0:
-        return []
-    column = column.fill_null("") if column.null_count else column
-    _, starts, data = column.buffers()
-    offsets = np.frombuffer(starts, np.int32)[column.offset : column.offset + len(column) + 1]
-    view = memoryview(data if data is not None else pa.py_buffer(b""))
-    ends = offsets.tolist()
-    sha256 = hashlib.sha256
-    return [sha256(view[a:b]).hexdigest() for a, b in itertools.pairwise(ends)]
+    return [digest.hex() for digest in sha256_of(column)]
 
 
 def to_batch(found: Found, position: Position, options: ReadOptions, want: Want) -> pa.RecordBatch:
@@ -139,7 +128,7 @@ def _documents(found: Found, position: Position, want: Want) -> dict[str, Any]:
 
     text = found.values["text"]
     count = len(text)
-    digests = sha256_of(text)
+    digests = hex_digests(text)
     if found.digests is not None:
         digests = [given or own for given, own in zip(found.digests, digests, strict=True)]
     digest = pa.array(digests, pa.string())
@@ -183,7 +172,7 @@ def _paragraphs(columns: dict[str, Any], *, named: bool, lines_count: bool) -> d
     result = {name: pc.take(column, rows) for name, column in columns.items()}
     lines = parts["text"].to_arrow().cast(pa.string())
     whole = pc.is_null(lines)
-    own = pa.array(sha256_of(lines), pa.string())
+    own = pa.array(hex_digests(lines), pa.string())
     result["text"] = lines
     result["raw_sha256"] = pc.if_else(whole, result["raw_sha256"], own)
     if lines_count:

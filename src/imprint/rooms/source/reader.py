@@ -1,13 +1,4 @@
-"""Read the publisher that a text credits, and take the attribution out of the text.
-
-Precise before complete: a wrong source is worse than none. What counts is a line of its own among
-the last or the first ("Sumber: Alhurra."), a bracket that closes the text ("(Source: AFP)"), and an
-agency that is known, in a bracket behind the last sentence or in the dateline. Credits of pictures,
-labels in the middle of a sentence and words that name nobody are none.
-
-A compiled search over the whole column picks the texts that could have one; only these are looked
-at in Python.
-"""
+"""Find the attribution of one text: what it names, and where it stands."""
 
 from __future__ import annotations
 
@@ -19,18 +10,22 @@ import unicodedata
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
-from imprint.settings import glob_matches
-
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     import polars as pl
-    import pyarrow as pa
 
-    from imprint.settings import Publishers, SourceRule
+    from imprint.settings import Publishers
 
 TAIL = 3
 """Lines at the end of a text among which an attribution may stand. Chosen: tags often follow it."""
+
+REMEMBERED = 4096
+"""Lines whose attribution is remembered: the same credit stands under many texts."""
+
+LAST, FIRST = 600, 300
+"""Characters at the end and at the beginning of a text that are looked at. Chosen: what is further
+from its edges credits a part of it."""
 
 NAME_CHARACTERS = 80
 """Characters of the longest name. Chosen: what is longer is a sentence."""
@@ -77,81 +72,6 @@ class Found(NamedTuple):
     """Offset behind its last."""
 
 
-def source(batch: pa.RecordBatch, publishers: Publishers, strip: bool) -> pa.RecordBatch:
-    """Fill `source` where it is null or empty, and take the attribution out of `text`.
-
-    A source that the input gives outranks the rule by path, and that what the text says. Rows of
-    one document (paragraphs) have one source; the row that is the attribution becomes empty. The
-    attribution is taken out wherever the source came from. Rejected records are passed over.
-
-    Args:
-        batch: n records. Reads `text`, `source`, `raw_file`, `_document_index`, `_reason`.
-        publishers: canonical names with their aliases, further labels, rules by path.
-        strip: whether the attribution is taken out.
-
-    Returns:
-        n records in the same order; only `text` and `source` differ. A clean text stays clean.
-    """
-    import polars as pl
-    import pyarrow as pa
-
-    reader = Reader(publishers)
-    open_rows = pl.Series(pl.from_arrow(batch["_reason"])).is_null()
-    text = pl.Series("text", pl.from_arrow(batch["text"]))
-    read: dict[int, str] = {}
-    texts: dict[int, str] = {}
-    for rows, found in _attributions(batch, text, open_rows, reader):
-        read |= dict.fromkeys(rows, found.name)
-        row, start = _place(text, rows, found.start)
-        if strip:
-            texts[row] = without(text[row], start, start + found.end - found.start)
-    given = pl.Series("source", pl.from_arrow(batch["source"]))
-    names = _named(given, pl.Series("path", pl.from_arrow(batch["raw_file"])), publishers, reader)
-    silent = (names == "").arg_true()
-    names = names.scatter(silent, [read.get(row, "") for row in silent])
-    names = names.replace({"": None}).zip_with(open_rows, given)
-    batch = _replaced(batch, "source", names.to_arrow().cast(pa.string()))
-    if not texts:
-        return batch
-    text = text.scatter(list(texts), list(texts.values()))
-    return _replaced(batch, "text", text.to_arrow().cast(pa.string()))
-
-
-def require(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Reject the records that have no source.
-
-    Args:
-        batch: n records that went through `source`.
-    """
-    import pyarrow.compute as pc
-
-    without_one = pc.and_(pc.is_null(batch["source"]), pc.is_null(batch["_reason"]))
-    said = "neither a field, nor a rule, nor the text gives it a source"
-    for name, value in (("_reason", "source"), ("_detail", said)):
-        batch = _replaced(batch, name, pc.if_else(without_one, value, batch[name]))
-    return batch
-
-
-def without(text: str, start: int, end: int) -> str:
-    r"""Return a clean text without the characters from start to end, as clean as it was.
-
-    >>> without("Satu.\n\nSumber: Alhurra.\n\nDua.", 7, 23)
-    'Satu.\n\nDua.'
-    >>> without("LONDON (AP) — The bank", 6, 11)
-    'LONDON — The bank'
-    """
-    before, after = text[:start], text[end:]
-    if before in {"", "\n"} or before.endswith("\n"):
-        breaks = max(len(side) - len(side.strip("\n")) for side in (before, after[:2]))
-        if after.startswith("\n") or not after:
-            return (before.rstrip("\n") + "\n" * min(2, breaks) + after.lstrip("\n")).strip("\n")
-    if before.endswith((" ", "\n")) or not before:
-        after = after.lstrip(" ")
-    if not after or after.startswith(("\n", " ")):
-        before = before.rstrip(" ")
-    return (before + after).strip("\n ")
-
-
 class Reader:
     """Finds attributions, with what a project adds to the built-in lists."""
 
@@ -190,6 +110,7 @@ class Reader:
             re.compile(rf"{place}\.(?P<all> /(?P<name>{agencies})/\.) "),
             re.compile(rf"{place}(?P<all> [–—-] (?P<name>{agencies}))\. "),
         )
+        self._line_of = functools.lru_cache(maxsize=REMEMBERED)(self._own_line)
         self.tests = (
             rf"(?i){labels}{edge}(?:\s*[:：]|\s+[–—-])",
             rf"(?m:^{EDGE}(?:{self._openings}) )",
@@ -203,35 +124,50 @@ class Reader:
 
     def read(self, text: str) -> Found | None:
         """Return the attribution of a text, if it has one that can be told for certain."""
-        lines = [(m.start(), m.group()) for m in re.finditer(r"[^\n]*\S[^\n]*", text)]
-        if not lines:
-            return None
-        last, first = lines[-1], lines[0]
-        candidates: Iterable[Found | None] = itertools.chain(
-            (self._own_line(*line) for line in reversed(lines[-TAIL:])),
-            (each(*last) for each in (self._closing_label, self._closing_agency)),
-            (each(*first) for each in (self._own_line, self._dateline)),
-        )
-        return next(filter(None, candidates), None)
+        return self.read_edges(text[:FIRST], text[-LAST:], len(text))
 
-    def _own_line(self, start: int, line: str) -> Found | None:
+    def read_edges(self, head: str, tail: str, length: int) -> Found | None:
+        """Return the attribution of a text.
+
+        Args:
+            head: its first `FIRST` characters.
+            tail: its last `LAST`.
+            length: how many it has.
+        """
+        *before, last = _last_lines(tail, length) or [(0, "")]
+        for start, line in (last, *reversed(before)):
+            found = self._line_of(line)
+            if found is not None:
+                return _shifted(found, start)
+        found = self._closing(last[1])
+        if found is not None:
+            return _shifted(found, last[0])
+        first = head.lstrip("\n ").split("\n", 1)[0]
+        found = self._line_of(first) or self._dateline(first)
+        return None if found is None else _shifted(found, head.index(first))
+
+    def _own_line(self, line: str) -> Found | None:
         """Return the attribution that a line is."""
         match = self._line.fullmatch(line)
         name = self._name(match["name"] or match["inner"]) if match else None
         if name is None:
             match = self._opening.fullmatch(line)
             name = self._name(match["name"], plain=False) if match else None
-        return None if name is None else Found(name, start, start + len(line))
+        return None if name is None else Found(name, 0, len(line))
 
-    def _closing_label(self, start: int, line: str) -> Found | None:
+    def _closing(self, line: str) -> Found | None:
         """Return the attribution in a bracket that closes a line."""
+        return self._closing_label(line) or self._closing_agency(line)
+
+    def _closing_label(self, line: str) -> Found | None:
+        """Return what a label in a bracket names."""
         match = self._bracket.search(line)
         name = self._name(match["name"]) if match else None
         if match is None or name is None:
             return None
-        return Found(name, start + match.start("all"), start + match.end("all"))
+        return Found(name, *match.span("all"))
 
-    def _closing_agency(self, start: int, line: str) -> Found | None:
+    def _closing_agency(self, line: str) -> Found | None:
         """Return the agency in a bracket behind the last sentence: "(dpa, 3.5.2021)"."""
         match = self._agency.search(line)
         if match is None:
@@ -239,9 +175,9 @@ class Reader:
         name, *rest = re.split(r"\s*[,/;]\s*", match["name"].strip())
         if name not in self._written or not all(re.fullmatch(r"[\w .:/-]{1,20}", x) for x in rest):
             return None
-        return Found(self.canonical(name), start + match.start("all"), start + match.end("all"))
+        return Found(self.canonical(name), *match.span("all"))
 
-    def _dateline(self, start: int, line: str) -> Found | None:
+    def _dateline(self, line: str) -> Found | None:
         """Return the agency in the dateline of a text: "LONDON (AP) — "."""
         for number, pattern in enumerate(self._datelines):
             match = pattern.match(line)
@@ -251,8 +187,7 @@ class Reader:
             shouted = bool(words) and words[0].isupper() and len(words[0]) > 1
             titled = number == 0 and all(word[0].isupper() or word in self._small for word in words)
             if words and (shouted or titled):
-                span = (start + match.start("all"), start + match.end("all"))
-                return Found(self.canonical(match["name"]), *span)
+                return Found(self.canonical(match["name"]), *match.span("all"))
         return None
 
     def _name(self, raw: str, *, plain: bool = True) -> str | None:
@@ -308,60 +243,34 @@ class Reader:
         return not small or (cyrillic and len(words) <= PLAIN_WORDS and "," not in name)
 
 
-def _attributions(
-    batch: pa.RecordBatch, text: pl.Series, open_rows: pl.Series, reader: Reader
-) -> Iterator[tuple[list[int], Found]]:
-    """Yield the rows of every document that has an attribution, and where it is in their text."""
-    import polars as pl
-
-    place = pl.DataFrame(pl.from_arrow(batch.select(["raw_file", "_document_index"])))
-    rows = pl.DataFrame({"text": text, "document": place.to_struct().rle_id()}).with_row_index(
-        "row"
-    )
-    rows = rows.filter(open_rows & text.is_not_null())
-    if rows["document"].is_unique().all():
-        documents = rows.select(pl.concat_list("row"), "text")
-    else:
-        grouped = rows.group_by("document", maintain_order=True)
-        documents = grouped.agg("row", pl.col("text").str.join("\n")).drop("document")
-    for numbers, whole in documents.filter(picked(documents["text"], reader)).iter_rows():
-        found = reader.read(whole)
-        if found is not None:
-            yield numbers, found
-
-
 def picked(text: pl.Series, reader: Reader) -> pl.Series:
     """Say which texts could have an attribution: never false where one has."""
     first, *others = (text.str.contains(test) for test in reader.tests)
     return functools.reduce(lambda left, right: left | right, others, first).fill_null(value=False)
 
 
-def _place(text: pl.Series, rows: list[int], start: int) -> tuple[int, int]:
-    """Return the row, of a document's rows joined by line breaks, in which an offset lies."""
-    for row in rows:
-        length = len(text[row])
-        if start <= length:
-            return row, start
-        start -= length + 1
-    raise AssertionError(start)
+def _last_lines(tail: str, length: int) -> list[tuple[int, str]]:
+    """Return the last lines that are not blank, each with its offset in a text of that length.
+
+    Args:
+        tail: the end of the text; a line that is cut by its beginning is left out.
+        length: characters of the whole text.
+    """
+    found: list[tuple[int, str]] = []
+    end = length
+    lines = tail.split("\n")
+    for line in reversed(lines if len(tail) == length else lines[1:]):
+        if line.strip():
+            found.append((end - len(line), line))
+            if len(found) == TAIL:
+                break
+        end -= len(line) + 1
+    return found[::-1]
 
 
-def _named(given: pl.Series, path: pl.Series, publishers: Publishers, reader: Reader) -> pl.Series:
-    """Return the sources that fields and rules give, canonical; "" where neither gives one."""
-    names = given.fill_null("").str.strip_chars()
-    if publishers.rules:
-        distinct = path.unique()
-        ruled = {each: _by_path(publishers.rules, each) for each in distinct}
-        rules = path.replace_strict(list(ruled), list(ruled.values()))
-        names = names.zip_with(names != "", rules)
-    canonical = {name: reader.canonical(name) for name in names.unique()}
-    return names.replace(canonical)
-
-
-def _by_path(rules: Iterable[SourceRule], raw_file: str) -> str:
-    """Return the source that the last fitting rule gives a file, or ""."""
-    fitting = [rule.source for rule in rules if glob_matches(rule.files, raw_file)]
-    return fitting[-1] if fitting else ""
+def _shifted(found: Found, start: int) -> Found:
+    """Return an attribution of a line as one of the text that it is in."""
+    return Found(found.name, found.start + start, found.end + start)
 
 
 @functools.cache
@@ -388,8 +297,3 @@ def _trimmed(name: str) -> str:
 def _folded(name: str) -> str:
     """Return a name as names are compared: composed, without case, blanks as one."""
     return " ".join(unicodedata.normalize("NFC", name).casefold().split())
-
-
-def _replaced(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
-    """Return the batch with another column of that name."""
-    return batch.set_column(batch.schema.get_field_index(name), name, column)

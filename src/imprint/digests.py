@@ -1,8 +1,9 @@
-"""Digests of rows: what each says, where it stood, and all of a dataset's."""
+"""Digests: of values, of what each row says, of where it stood, and of a dataset."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,8 +22,36 @@ def text_digests(text: pa.Array) -> pa.Array:
     """Return the SHA-256 of each text, as 32 bytes."""
     import pyarrow as pa
 
-    digests = [hashlib.sha256(each.as_buffer()).digest() for each in text]
-    return pa.array(digests, pa.binary())
+    return pa.array(sha256_of(text), pa.binary())
+
+
+def sha256_of(column: pa.Array) -> list[bytes]:
+    """Return the SHA-256 of every string or binary value; a null counts as an empty one.
+
+    >>> import pyarrow as pa
+    >>> sha256_of(pa.array(["a", "bc"])[1:])[0].hex()[:8]
+    '1e0bbd6c'
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    column = column.fill_null("") if column.null_count else column
+    _, starts, data = column.buffers()
+    if starts is None or not len(column):
+        return []
+    offsets = np.frombuffer(starts, np.int32)[column.offset : column.offset + len(column) + 1]
+    view = memoryview(data if data is not None else pa.py_buffer(b""))
+    sha256 = hashlib.sha256
+    return [sha256(view[a:b]).digest() for a, b in itertools.pairwise(offsets.tolist())]
+
+
+def hash64(column: pa.Array) -> pa.Array:
+    """Return the first 64 bits of the SHA-256 of each value."""
+    import numpy as np
+    import pyarrow as pa
+
+    heads = b"".join(digest[:8] for digest in sha256_of(column))
+    return pa.array(np.frombuffer(heads, ">u8").astype(np.uint64))
 
 
 def row_digests(table: pa.Table | pa.RecordBatch, texts: pa.Array) -> list[bytes]:
@@ -63,17 +92,21 @@ def placed_digests(rows: Sequence[bytes], placed: pa.Table | pa.RecordBatch) -> 
         rows: the digest of what each of n records says.
         placed: n rows with `id`, `raw_file`, `raw_index`.
     """
-    places = _digests([placed[name] for name in ("id", *PLACE)])
-    sha256 = hashlib.sha256
-    return [sha256(row + place).digest() for row, place in zip(rows, places, strict=True)]
+    import pyarrow as pa
+
+    said = pa.array(rows, pa.binary())
+    return _digests([said, *(placed[name] for name in ("id", *PLACE))])
 
 
 def _digests(columns: Sequence[pa.Array | pa.ChunkedArray]) -> list[bytes]:
     """Return the SHA-256 of each row of the columns."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     joined = pc.binary_join_element_wise(*(_canonical(column) for column in columns), b"")
-    return [hashlib.sha256(each.as_buffer()).digest() for each in joined]
+    if isinstance(joined, pa.ChunkedArray):
+        joined = joined.combine_chunks()
+    return sha256_of(joined)
 
 
 def _canonical(column: pa.Array | pa.ChunkedArray) -> pa.Array:
