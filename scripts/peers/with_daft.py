@@ -12,20 +12,17 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from peers import tally
+from peers.with_polars import HEAD, LABEL, SUSPECTS, mended
 
 if TYPE_CHECKING:
     import daft
 
-LABEL = r"\n\(?(?:Sumber|Source) ?: ?([^\n)]+?)[.)]*$"
-SUSPECTS = r"â€|[ÃÂÐÑØÙ]"
-HEAD = 512
 STEPS = (
     (r"\r\n?", "\n"),
     ("[\u200b\u2060\ufeff\u00ad]", ""),
     (r"[^\S\n ][^\S\n]*| [^\S\n]+", " "),
     (r" \n ?|\n ", "\n"),
     (r"\n{3,}", "\n\n"),
-    (r"\A\s+|\s+\z", ""),
 )
 BANDS, ROWS = 14, 8
 """Texts that are 0.72 alike share one of so many bands as often as not."""
@@ -35,7 +32,6 @@ WORDS = 5
 
 def mend(text: daft.Series) -> Any:
     """Repair mojibake in the texts that could have it."""
-    import ftfy
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -43,8 +39,8 @@ def mend(text: daft.Series) -> Any:
     suspect = pc.match_substring_regex(texts, SUSPECTS)
     if not pc.any(suspect).as_py():
         return texts
-    mended = [ftfy.fix_encoding(each) for each in texts.filter(suspect).to_pylist()]
-    return pc.replace_with_mask(texts, suspect, pa.array(mended, texts.type))
+    repaired = [mended(each) for each in texts.filter(suspect).to_pylist()]
+    return pc.replace_with_mask(texts, suspect, pa.array(repaired, texts.type))
 
 
 def detect(heads: daft.Series) -> Any:
@@ -76,7 +72,7 @@ def plan(source: daft.DataFrame) -> daft.DataFrame:
     text = daft.func.batch(return_dtype=DataType.string())(mend)(col("text"))
     for pattern, right in STEPS:
         text = fn.regexp_replace(text, pattern, right)
-    source = source.with_column("text", text).where(col("text") != "")
+    source = source.with_column("text", fn.strip(text)).where(col("text") != "")
     source = source.with_columns(
         {
             "told": daft.func.batch(return_dtype=told)(detect)(fn.left(col("text"), HEAD)),
