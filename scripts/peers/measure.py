@@ -76,7 +76,8 @@ def run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Ru
             watch.stop()
     if process.returncode:
         last = (log.read_text("utf-8", errors="replace").strip().splitlines() or ["no word"])[-1]
-        raise RunError(f"status {process.returncode}: {last}")
+        shown = " ".join(command[1:4])
+        raise RunError(f"{shown}: status {process.returncode}: {last}")
     return Run(seconds, watch.peak, output)
 
 

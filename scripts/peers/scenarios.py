@@ -33,6 +33,9 @@ MEGABYTES = 200
 SHARDS = 24
 """Into which a corpus would be cut if its texts were spread evenly: halving makes more of them."""
 
+LEAST = 8
+"""Megabytes that hold over 2,000 records: of fewer, splits are drawn by rank and one moves many."""
+
 SMALLEST, SIZES = 64, (1, 4, 16)
 """Megabytes of the smallest corpus that grows, and its multiples."""
 
@@ -113,7 +116,7 @@ def workers(setting: Setting) -> list[str]:
 
 def one_record(setting: Setting) -> list[str]:
     """Change one record in place, and count the Parquet files that differ."""
-    megabytes = MEGABYTES * setting.scale
+    megabytes = max(LEAST, MEGABYTES * setting.scale)
     more = f"\n[write]\nshard_bytes = {int(megabytes * 1e6 / SHARDS)}\n"
     project = setting.corpus("record", megabytes, more=more)
     setting.fresh(project)
@@ -134,7 +137,7 @@ def growth(setting: Setting, smallest: float | None = None) -> list[str]:
     """Build corpora of growing size; the plot of time and memory."""
     smallest = smallest or SMALLEST * setting.scale
     first = setting.corpus("empty", 1e-6)
-    start = statistics.median(setting.fresh(first).seconds for _ in range(3))
+    start = statistics.median(setting.fresh(first).seconds for _ in range(min(3, setting.rounds)))
     rows = []
     for times in SIZES:
         project = setting.corpus(f"times{times}", smallest * times)
