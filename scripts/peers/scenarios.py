@@ -145,6 +145,8 @@ def growth(setting: Setting, smallest: float | None = None) -> list[str]:
         net = max(statistics.median(run.seconds for run in runs) - start, 0.001)
         rows.append((smallest * times, net, max(run.peak for run in runs)))
     lines = _plot("time, start-up taken off", [(size, net) for size, net, _ in rows])
+    if rows[0][1] < start / 2:
+        lines.append("the smallest was done in less than the start-up: take larger ones for ratios")
     return lines + _plot("peak memory, PSS", [(size, peak) for size, _, peak in rows])
 
 
