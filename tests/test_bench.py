@@ -33,6 +33,17 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+def patched(change: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run scripts/bench after a change to its roster."""
+    code = (
+        f"import runpy, sys; sys.path.insert(0, {str(BENCH.parent)!r}); from peers import roster; "
+        f"{change}; sys.argv = {['bench', *arguments]!r}; "
+        f"runpy.run_path({str(BENCH)!r}, run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A corpus in which each defect is there many times."""
@@ -127,6 +138,20 @@ def test_less_is_caught(
     assert fault in found[0]
 
 
+def test_less_is_an_error() -> None:
+    """The table marks a peer that does less than it is there for, and the bench fails."""
+    ran = patched(
+        "import dataclasses; roster.PEERS = (dataclasses.replace(roster.PEERS[-1], cleans=True),)",
+        "--megabytes",
+        "0.5",
+        "--rounds",
+        "1",
+    )
+    assert ran.returncode == 1
+    assert re.search("^bare .*not what it is there for", ran.stdout, re.MULTILINE)
+    assert ran.stderr.startswith("bench: error: bare: 0 records tagged id, wanted ")
+
+
 def test_whole_peer_is_not_told_of(made: Made, asked: tally.Tally, tmp_path: Path) -> None:
     """The same peer unbroken has no fault."""
     ran = peer("polars").run(made.path, tmp_path / "out", 2)
@@ -151,14 +176,7 @@ def test_near_duplicates_are_asked_for(made: Made, asked: tally.Tally) -> None:
 
 def test_not_installed() -> None:
     """A peer that is asked for and not installed is an error that says what to do."""
-    code = (
-        "import runpy, sys; from peers import roster; "
-        "roster.Peer.missing = lambda self: ['nowhere']; "
-        "sys.argv = ['bench', '--peers', 'daft']; "
-        f"runpy.run_path({str(BENCH)!r}, run_name='__main__')"
-    )
-    command = [sys.executable, "-c", code]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT / "scripts")
+    ran = patched("roster.Peer.missing = lambda self: ['nowhere']", "--peers", "daft")
     assert ran.returncode == 1
     told = "bench: error: daft: nowhere not installed: pip install 'imprint[bench]'\n"
     assert ran.stderr == told
