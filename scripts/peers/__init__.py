@@ -1,0 +1,1 @@
+"""What `scripts/bench` runs beside imprint, and what it makes, measures and compares with."""

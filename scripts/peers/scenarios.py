@@ -1,0 +1,180 @@
+"""What imprint promises of itself: small changes cost little, many files are no burden.
+
+All times are of whole processes, as medians of the rounds, and told as ratios of one run. At scale
+1 the corpora are of up to 1 GB; less makes all of them smaller.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import statistics
+from typing import TYPE_CHECKING
+
+from peers import corpus, ours
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from peers.corpus import Made
+    from peers.measure import Run
+
+FILES = 20_000
+"""Files of a corpus of many."""
+
+LARGE, SMALL = 50_000, 2_500
+"""Bytes of each of them."""
+
+MEGABYTES = 200
+"""Of a corpus that is one file."""
+
+SHARDS = 24
+"""Into which a corpus would be cut if its texts were spread evenly: halving makes more of them."""
+
+LEAST = 8
+"""Megabytes that hold over 2,000 records: of fewer, splits are drawn by rank and one moves many."""
+
+SMALLEST, SIZES = 64, (1, 4, 16)
+"""Megabytes of the smallest corpus that grows, and its multiples."""
+
+WIDTH = 40
+"""Characters of the longest bar of the plot."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """Where and how a scenario is played."""
+
+    folder: Path
+    texts: Path
+    seed: int
+    rounds: int
+    workers: int
+    scale: float
+
+    def corpus(self, name: str, megabytes: float, files: int = 0, more: str = "") -> Path:
+        """Make a project of a corpus: one file of JSON Lines, or that many .txt files."""
+        project = self.folder / name
+        (project / "raw").mkdir(parents=True)
+        made = self.made(name, megabytes)
+        if files:
+            corpus.scatter(made.path, project / "raw", files)
+            made.path.unlink()
+        else:
+            made.path.rename(project / "raw" / "corpus.jsonl")
+        return ours.project(project, more)
+
+    def made(self, name: str, megabytes: float) -> Made:
+        """Make a corpus."""
+        path = self.folder / f"{name}.jsonl"
+        return corpus.make(path, int(megabytes * 1e6), self.seed, self.texts)
+
+    def fresh(self, project: Path, workers: int = 0) -> Run:
+        """Build a project anew."""
+        return ours.build(project, workers or self.workers, "--fresh")
+
+
+def rebuild(setting: Setting) -> list[str]:
+    """Build many files: anew, with nothing changed, with one file changed."""
+    files = max(2, round(FILES * setting.scale))
+    project = setting.corpus("rebuild", files * LARGE / 1e6, files)
+    changed = sorted((project / "raw").rglob("*.txt"))[files // 2]
+    times: dict[str, list[float]] = {"nothing changed": [], "one file changed": []}
+    for _ in range(setting.rounds):
+        anew = setting.fresh(project).seconds
+        for what, seen in times.items():
+            if what == "one file changed":
+                with changed.open("a", encoding="utf-8") as file:
+                    file.write(" Sekali lagi.")
+            seen.append(ours.build(project, setting.workers).seconds / anew)
+    lines = [f"{what}: {_ratios(seen)} of a fresh build" for what, seen in times.items()]
+    return [f"{files:,} files of {LARGE // 1000} kB", *lines]
+
+
+def small_files(setting: Setting) -> list[str]:
+    """Build the same texts as many small files and as one of JSON Lines."""
+    files = max(2, round(FILES * setting.scale))
+    megabytes = files * SMALL * 1.2 / 1e6  # the mean is above the median
+    many = setting.corpus("many", megabytes, files)
+    one = setting.corpus("one", megabytes)
+    seen = [setting.fresh(many).seconds / setting.fresh(one).seconds for _ in range(setting.rounds)]
+    found = sum(1 for _ in (many / "raw").rglob("*.txt"))
+    return [f"{found:,} small files: {_ratios(seen)} of the time for one file of JSON Lines"]
+
+
+def workers(setting: Setting) -> list[str]:
+    """Build with two workers and with one."""
+    project = setting.corpus("workers", MEGABYTES * setting.scale)
+    seen = [
+        setting.fresh(project, 2).seconds / setting.fresh(project, 1).seconds
+        for _ in range(setting.rounds)
+    ]
+    return [f"2 workers: {_ratios(seen)} of the time of 1"]
+
+
+def one_record(setting: Setting) -> list[str]:
+    """Change one record in place, and count the Parquet files that differ."""
+    megabytes = max(LEAST, MEGABYTES * setting.scale)
+    more = f"\n[write]\nshard_bytes = {int(megabytes * 1e6 / SHARDS)}\n"
+    project = setting.corpus("record", megabytes, more=more)
+    setting.fresh(project)
+    before = _digests(project)
+    path = project / "raw" / "corpus.jsonl"
+    lines = path.read_text("utf-8").split("\n")
+    record = json.loads(lines[len(lines) // 2])
+    record["text"] += " Sekali lagi."
+    lines[len(lines) // 2] = json.dumps(record, ensure_ascii=False)
+    path.write_text("\n".join(lines), "utf-8", newline="")
+    ours.build(project, setting.workers)
+    after = _digests(project)
+    differ = sum(before.get(name) != after.get(name) for name in before | after)
+    return [f"one record changed: {differ} of {len(after)} Parquet files differ"]
+
+
+def growth(setting: Setting, smallest: float | None = None) -> list[str]:
+    """Build corpora of growing size; the plot of time and memory."""
+    smallest = smallest or SMALLEST * setting.scale
+    first = setting.corpus("empty", 1e-6)
+    start = statistics.median(setting.fresh(first).seconds for _ in range(min(3, setting.rounds)))
+    rows = []
+    for times in SIZES:
+        project = setting.corpus(f"times{times}", smallest * times)
+        runs = [setting.fresh(project) for _ in range(setting.rounds)]
+        net = max(statistics.median(run.seconds for run in runs) - start, 0.001)
+        rows.append((smallest * times, net, max(run.peak for run in runs)))
+    lines = _plot("time, start-up taken off", [(size, net) for size, net, _ in rows])
+    if rows[0][1] < start / 2:
+        lines.append("the smallest was done in less than the start-up: take larger ones for ratios")
+    return lines + _plot("peak memory, PSS", [(size, peak) for size, _, peak in rows])
+
+
+def _plot(what: str, points: list[tuple[float, float]]) -> list[str]:
+    """Return bars, each with its ratio to the first."""
+    least, most = points[0][1] or 1, max(value for _, value in points) or 1
+    lines = [f"{what}, against the smallest corpus"]
+    for size, value in points:
+        bar = "#" * max(1, round(WIDTH * value / most))
+        lines.append(f"{size:9,.1f} MB  {value / least:6.2f}  {bar}")
+    return lines
+
+
+def _ratios(seen: list[float]) -> str:
+    """Return the median of ratios, and their range."""
+    return f"{statistics.median(seen):.3f} ({min(seen):.3f}..{max(seen):.3f})"
+
+
+def _digests(project: Path) -> dict[str, str]:
+    """Return the digests of the Parquet files of a build."""
+    data = project / "build" / "dataset" / "data"
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in data.iterdir()}
+
+
+SCENARIOS: dict[str, Callable[[Setting], list[str]]] = {
+    "rebuild": rebuild,
+    "small-files": small_files,
+    "workers": workers,
+    "one-record": one_record,
+    "growth": growth,
+}
