@@ -77,6 +77,16 @@ class Corrected(msgspec.Struct, frozen=True):
     """To how many records."""
 
 
+class Stepped(msgspec.Struct, frozen=True):
+    """One declared step, and what it did."""
+
+    run: str
+    changed: int
+    """Published records that it changed."""
+    dropped: int
+    """Records that it left out."""
+
+
 class Raw(msgspec.Struct, frozen=True):
     """The raw files that the dataset was made from."""
 
@@ -86,8 +96,8 @@ class Raw(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """imprint.json."""
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """imprint.json. A field that has a default is written only where it says something."""
 
     name: str
     version: str
@@ -116,6 +126,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, int]
     """Records by source, the most frequent first; under "" those without."""
     errata: tuple[Corrected, ...]
+    steps: tuple[Stepped, ...] = ()
+    """In the order of their declaration."""
     statement: dict[str, str]
     features: dict[str, Any]
     """As `datasets.Features.to_dict()` writes them."""

@@ -25,6 +25,7 @@ from imprint.rooms.correct import correct
 from imprint.rooms.language import expect, language
 from imprint.rooms.read import RawFile, Reading, Unreadable, Want, look, read
 from imprint.rooms.source import require, source
+from imprint.rooms.step import note, take
 from imprint.rooms.write import row_digests, text_digests
 from imprint.swap import NEW, machine_faults, write_file
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from imprint.inputs import RawInput
     from imprint.project import Erratum, Project, Publishers
     from imprint.records import RecordSchema
+    from imprint.steps import StepCode
 
 BATCH_BYTES = 8_000_000
 """Text in one batch. Measured: smaller ones pay for each call, larger ones leave the cache."""
@@ -62,6 +64,7 @@ class Recipe:
     languages: tuple[str, ...]
     reject_unexpected: bool
     strip: bool
+    steps: tuple[StepCode, ...]
     require_source: bool
     want: Want
 
@@ -77,6 +80,7 @@ class Recipe:
             languages=tuple(settings.languages),
             reject_unexpected=settings.language.unexpected == "reject",
             strip=settings.source.strip,
+            steps=project.steps,
             require_source=settings.source.required,
             want=Want(project.record, settings.limits.record_bytes, settings.limits.file_records),
         )
@@ -88,6 +92,7 @@ class Recipe:
             msgspec.to_builtins(self.publishers),
             self.record.document,
             [self.detector, self.languages, self.reject_unexpected, self.strip],
+            [each.digest() for each in self.steps],
             [self.require_source, self.want.record_bytes, self.want.file_records],
         ]
         return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
@@ -221,6 +226,12 @@ def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.Reco
     if not corrected["text"].equals(batch["text"]):
         corrected = clean(corrected)
     batch = source(corrected, recipe.publishers, recipe.strip)
+    for each in recipe.steps:
+        taken = take(batch, each, recipe.record.names)
+        taken = taken if taken["text"].equals(batch["text"]) else clean(taken)
+        batch = note(batch, taken, each, recipe.record.names)
+    if recipe.steps and recipe.reject_unexpected:
+        batch = expect(batch, recipe.languages)
     if recipe.require_source:
         batch = require(batch)
     batch = _without_text(batch, paragraphs=paragraphs)

@@ -66,11 +66,15 @@ def build(built: Build) -> str:
         f"{each.wrong} -> {each.right}: {each.count} in {_count(each.records, 'record')}"
         for each in manifest.errata
     ]
+    steps = [
+        f"{each.run}: {each.changed:,} changed, {each.dropped:,} dropped" for each in manifest.steps
+    ]
     facts = [
         ("splits", _pairs(splits)),
         ("languages", _pairs(manifest.languages)),
         ("sources", _pairs({name or "(none)": n for name, n in manifest.sources.items()})),
         ("corrected", "; ".join(corrections) or "nothing"),
+        *([("steps", "; ".join(steps))] if steps else []),
         ("left out", _pairs(built.reasons) or "nothing"),
         ("duplicates", ONLY_EXACT),
         ("dataset", f"{_here(built.folder)}  (rows {manifest.digest[:16]})"),
