@@ -217,7 +217,7 @@ def look(batch):
 
 @pytest.mark.parametrize("unit", ["document", "paragraph"])
 def test_step_sees_no_empty_text(tmp_path: Path, unit: str) -> None:
-    """What is nothing but an attribution is given to no step, and becomes of it what always does."""
+    """What is nothing but an attribution is given to no step, and is left out as ever."""
     code = "def look(batch):\n    assert len(batch) == 1\n    return batch\n"
     root = project(tmp_path, code, "look", lines=["satu teks", "Sumber: Alhurra."])
     declared = root / "schema" / "dataset.toml"
