@@ -293,7 +293,8 @@ def _said(error: BaseException) -> str:
 
 def _load(code: StepCode) -> Step:
     """Return the function of a step."""
-    function = getattr(_module(code.root, code.place, code.source), code.function, None)
+    module = _module(code.root, code.place, code.source, code.beside)
+    function = getattr(module, code.function, None)
     if callable(function):
         step: Step = function
         return step
@@ -302,9 +303,10 @@ def _load(code: StepCode) -> Step:
 
 
 @functools.lru_cache(maxsize=64)
-def _module(root: str, place: str, source: str) -> types.ModuleType:
-    """Return the module of a step's file, which is run once in a process."""
-    module = types.ModuleType(f"step_{hashlib.sha256(source.encode()).hexdigest()}")
+def _module(root: str, place: str, source: str, beside: str) -> types.ModuleType:
+    """Return the module of a step's file, run once in a process as long as its folder stays."""
+    made_of = "\0".join((root, place, source, beside))
+    module = types.ModuleType(f"step_{hashlib.sha256(made_of.encode()).hexdigest()}")
     module.__file__ = str(Path(root, place))
     sys.modules[module.__name__] = module  # classes look their module up there
     try:
