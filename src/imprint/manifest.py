@@ -132,6 +132,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     features: dict[str, Any]
     """As `datasets.Features.to_dict()` writes them."""
     raw: Raw
+    sample: int | None = None
+    """From how many documents at most it was built, to try things out; None: from all."""
     declaration: dict[str, str]
     """SHA-256 of every file under schema/ but the record of releases."""
     files: tuple[File, ...]

@@ -20,6 +20,7 @@ import msgspec
 from imprint.errors import Fault, RawError
 from imprint.manifest import tools
 from imprint.rooms.check import check
+from imprint.rooms.choose import choose
 from imprint.rooms.clean import clean
 from imprint.rooms.correct import correct
 from imprint.rooms.language import expect, language
@@ -47,6 +48,9 @@ PARTITION_LEAST = 4_000_000
 
 PARTITION_MOST = 64_000_000
 """Bytes past which a partition takes no further file."""
+
+NO_RECORD = "the file holds no record"
+"""What the ledger says of a file of which nothing is left. Of a sample this cannot be said."""
 
 ENDS = 16
 """One file in so many may end a partition, by the hash of its path: so a file that comes or goes
@@ -93,7 +97,7 @@ class Recipe:
             self.record.document,
             [self.detector, self.languages, self.reject_unexpected, self.strip],
             [each.digest() for each in self.steps],
-            [self.require_source, self.want.record_bytes, self.want.file_records],
+            [self.require_source, self.want.record_bytes, self.want.file_records, self.want.most],
         ]
         return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
 
@@ -132,7 +136,7 @@ class Part(msgspec.Struct, frozen=True):
         return folder / f"{self.key}.arrow"
 
     def rejected(self, folder: Path) -> Path:
-        """Return that of the rejected ones: id, raw_file, raw_index, reason, detail."""
+        """Return that of the rejected ones: id, place, document, reason, detail."""
         return folder / f"{self.key}.rejected.arrow"
 
 
@@ -167,7 +171,7 @@ def prepare(partition: Partition) -> Part:
     """
     folder, key = partition.folder, partition.key()
     kept = folder / f"{key}.json"
-    part = _kept(kept)
+    part = kept_part(kept)
     if part is not None:
         return part
     folder.mkdir(parents=True, exist_ok=True)
@@ -177,11 +181,11 @@ def prepare(partition: Partition) -> Part:
     return part
 
 
-def _kept(path: Path) -> Part | None:
+def kept_part(path: Path) -> Part | None:
     """Return a part that was made before, unless it is missing or damaged."""
     try:
         part = msgspec.json.decode(path.read_bytes(), type=Part)
-        return part if _digest_files(part, path.parent) == part.sha256 else None
+        return part if digest_files(part, path.parent) == part.sha256 else None
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -194,8 +198,8 @@ def _make(partition: Partition, key: str) -> Part:
     records: Counter[str] = Counter()
     part = Part(key, (), (), "")
     folder, recipe = partition.folder, partition.recipe
-    with _Sink(part.accepted(folder)) as accepted, _Sink(part.rejected(folder)) as rejected:
-        for batch, unit in _batches(partition, readings):
+    with Sink(part.accepted(folder)) as accepted, Sink(part.rejected(folder)) as rejected:
+        for batch, unit in batches(partition, readings):
             pressed = press(batch, recipe, paragraphs=unit == "paragraph")
             for count in pc.value_counts(pressed["raw_file"]).to_pylist():
                 records[count["values"]] += count["counts"]
@@ -203,13 +207,13 @@ def _make(partition: Partition, key: str) -> Part:
             accepted.write(_with_digests(pressed.filter(pc.invert(refused)), recipe.record))
             rejected.write(_ledger(pressed.filter(refused)))
     whole = tuple(
-        dataclasses.replace(reading, reason="empty", detail="the file holds no record")
-        if reading.reason is None and not records[reading.raw_file]
+        dataclasses.replace(reading, reason="empty", detail=NO_RECORD)
+        if reading.reason is None and not records[reading.raw_file] and recipe.want.most is None
         else reading
         for reading in readings
     )
     counts = tuple(0 if each.reason else records[each.raw_file] for each in whole)
-    return Part(key, whole, counts, _digest_files(part, folder))
+    return Part(key, whole, counts, digest_files(part, folder))
 
 
 def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.RecordBatch:
@@ -247,7 +251,7 @@ def own_digest() -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def _batches(partition: Partition, readings: list[Reading]) -> Iterator[tuple[pa.RecordBatch, str]]:
+def batches(partition: Partition, readings: list[Reading]) -> Iterator[tuple[pa.RecordBatch, str]]:
     """Read the files one after the other; small ones with the same unit share a batch."""
     import pyarrow as pa
 
@@ -270,7 +274,8 @@ def _read_file(given: RawInput, want: Want, readings: list[Reading]) -> Iterator
     reading = look(file.path, file.raw_file, given.options)
     try:
         if reading.reason is None:
-            yield from read(file.path, reading, given.options, want)
+            for batch in read(file.path, reading, given.options, want):
+                yield choose(batch, want.most)
     except Unreadable as fault:
         reading = dataclasses.replace(reading, reason=fault.reason, detail=fault.detail)
     _refuse_changed(file)
@@ -349,13 +354,13 @@ def _ledger(batch: pa.RecordBatch) -> pa.RecordBatch:
     line = pc.fill_null(
         pc.binary_join_element_wise("line ", batch["_line"].cast(pa.string()), ": ", ""), ""
     )
-    columns = {name: batch[name] for name in ("id", "raw_file", "raw_index")}
+    columns = {name: batch[name] for name in ("id", "raw_file", "raw_index", "_document")}
     columns["reason"] = batch["_reason"]
     columns["detail"] = pc.binary_join_element_wise(line, batch["_detail"], "")
     return pa.record_batch(columns)
 
 
-def _digest_files(part: Part, folder: Path) -> str:
+def digest_files(part: Part, folder: Path) -> str:
     """Return one digest of the files of a part."""
     whole = hashlib.sha256()
     for path in (part.accepted(folder), part.rejected(folder)):
@@ -364,7 +369,7 @@ def _digest_files(part: Part, folder: Path) -> str:
     return whole.hexdigest()
 
 
-class _Sink:
+class Sink:
     """An Arrow IPC file that comes into its place whole; without rows it is left out."""
 
     def __init__(self, path: Path) -> None:

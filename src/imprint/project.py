@@ -90,6 +90,8 @@ class Project:
     """schema/card.md; "" where there is none."""
     steps: tuple[StepCode, ...] = ()
     """The functions that [[step]] in schema/dataset.toml names, in their order."""
+    sample: int | None = None
+    """How many documents a build is made from, to try things out; None: all. Not declared."""
 
     @property
     def raw(self) -> pathlib.Path:

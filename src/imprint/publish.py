@@ -170,6 +170,7 @@ def _facts(
         statement=said.statement,
         features=project.record.features,
         raw=Raw(merkle(inputs), len(inputs), sum(each.file.bytes for each in inputs)),
+        sample=project.sample,
         declaration=project.declaration_digests(),
         files=shards,
         tools=tools(),

@@ -66,6 +66,7 @@ def verify(
         return Verified(folder, "files", tuple(found), (), *_size(manifest))
     project = name if isinstance(name, Project) else Project.open(name)
     manifest = Manifest.open(project.dataset)
+    project = dataclasses.replace(project, sample=manifest.sample)
     found = altered(project.dataset, manifest)
     found += differences(manifest.declaration, project.declaration_digests())
     before = read_raw_digests(project.build / "raw.parquet")

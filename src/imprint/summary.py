@@ -82,14 +82,17 @@ def build(built: Build) -> str:
     ]
     root = built.folder.parent.parent
     where = "" if root.resolve() == Path.cwd() else f" {_here(root)}"
+    sample = manifest.sample and f", a sample of {_count(manifest.sample, 'document')} at most"
     return "\n".join(
         [
-            f"{manifest.name} {manifest.version}: {_ledger(records)}",
+            f"{manifest.name} {manifest.version}{sample or ''}: {_ledger(records)}",
             table(facts, widest=WHOLE),
             "read as",
             files(built.files),
             f'next: "imprint show {_here(built.folder)}", "imprint verify{where}"',
-            f'to release: "imprint wheel{where}", "imprint push{where} ORG/NAME"',
+            f'to release: "imprint build{where}" without --sample'
+            if sample
+            else f'to release: "imprint wheel{where}", "imprint push{where} ORG/NAME"',
         ]
     )
 

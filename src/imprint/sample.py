@@ -1,0 +1,132 @@
+"""A sample: the parts of a build from N documents, to try things out on a large raw/.
+
+The documents with the N lowest hashes are chosen. To find them every raw file is read; only the
+chosen ones go through the rooms. Where the part of a whole build is there, the sample is taken out
+of it; a sample keeps its own parts elsewhere, so the two never take each other's place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from imprint.prepare import NO_RECORD, Part, Sink, batches, digest_files, kept_part, prepare
+from imprint.rooms.choose import choose, document_hashes
+from imprint.swap import machine_faults, write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from imprint.prepare import Partition
+    from imprint.rooms.read import Reading
+
+    Hashes = npt.NDArray[np.uint64]
+
+PARTS = "sample"
+"""Folder of the parts of a sample, beside those of whole builds."""
+
+
+def draw(partition: Partition, number: int) -> Hashes:
+    """Return the lowest hashes of the documents of a partition.
+
+    Args:
+        partition: whose raw files are read.
+        number: how many at most.
+
+    Raises:
+        RawError: a raw file changed while it was read, or cannot be opened.
+    """
+    import numpy as np
+    import polars as pl
+
+    readings: list[Reading] = []
+    found = [
+        pl.DataFrame(
+            {
+                "raw_file": pl.from_arrow(batch["raw_file"]),
+                "hash": document_hashes(batch["_document"]),
+            }
+        )
+        for batch, _ in batches(partition, readings)
+    ]
+    if not found:
+        return np.array([], np.uint64)
+    broken = [each.raw_file for each in readings if each.reason is not None]
+    whole = pl.concat(found).filter(~pl.col("raw_file").is_in(broken))
+    return whole["hash"].unique().sort().head(number).to_numpy()
+
+
+def narrowed(
+    partitions: Sequence[Partition], drawn: Iterable[Hashes], number: int, folder: Path
+) -> list[Partition]:
+    """Return the partitions of a sample.
+
+    Args:
+        partitions: those of the whole build.
+        drawn: what `draw` gave for each.
+        number: how many documents are chosen.
+        folder: where the parts of the sample are kept.
+    """
+    import numpy as np
+
+    lowest = np.unique(np.concatenate(list(drawn)))[:number]
+    recipe = partitions[0].recipe
+    want = dataclasses.replace(recipe.want, most=int(lowest[-1]) if len(lowest) else 0)
+    recipe = dataclasses.replace(recipe, want=want)
+    return [dataclasses.replace(each, recipe=recipe, folder=folder) for each in partitions]
+
+
+def prepare_sample(partition: Partition) -> Part:
+    """Make the part of a partition of a sample, out of that of the whole build where it is there.
+
+    Raises:
+        RawError: a raw file changed while it was read, or cannot be opened.
+        MachineError: the disk is full or cannot be written to.
+    """
+    want = dataclasses.replace(partition.recipe.want, most=None)
+    recipe = dataclasses.replace(partition.recipe, want=want)
+    folder = partition.folder.parent / "parts"
+    whole = dataclasses.replace(partition, recipe=recipe, folder=folder)
+    path = partition.folder / f"{partition.key()}.json"
+    part = None if path.exists() else kept_part(whole.folder / f"{whole.key()}.json")
+    if part is None:
+        return prepare(partition)
+    with machine_faults(partition.folder):
+        partition.folder.mkdir(parents=True, exist_ok=True)
+        part = _taken_out(part, whole.folder, partition)
+    write_file(path, msgspec.json.encode(part))
+    return part
+
+
+def _taken_out(whole: Part, folder: Path, partition: Partition) -> Part:
+    """Write the records of a sample that are in the part of a whole build, which is in `folder`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    part = Part(partition.key(), (), (), "")
+    records: Counter[str] = Counter()
+    for place in (Part.accepted, Part.rejected):
+        source = place(whole, folder)
+        with Sink(place(part, partition.folder)) as sink:
+            if not source.stat().st_size:
+                continue
+            with pa.memory_map(str(source)) as file:
+                reader = pa.ipc.open_file(file)
+                for number in range(reader.num_record_batches):
+                    batch = choose(reader.get_batch(number), partition.recipe.want.most)
+                    for count in pc.value_counts(batch["raw_file"]).to_pylist():
+                        records[count["values"]] += count["counts"]
+                    sink.write(batch)
+    readings = tuple(
+        dataclasses.replace(each, reason=None, detail=None) if each.detail == NO_RECORD else each
+        for each in whole.readings
+    )
+    counts = tuple(0 if each.reason else records[each.raw_file] for each in readings)
+    return Part(part.key, readings, counts, digest_files(part, partition.folder))
