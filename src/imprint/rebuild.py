@@ -74,10 +74,8 @@ def verify(
     with locked(project), _cleared(place), engine(workers or cores()) as processes:
         try:
             built, pressed = press(project, place, processes, fresh=True, progress=progress)
-        except MachineError:
-            raise
         except ImprintError as error:
-            if not found:
+            if isinstance(error, MachineError) or not found:
                 raise
             told = (*found, *error.lines())
             return Verified(project.dataset, "bytes", told, (), *_size(manifest))

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from imprint.prepare import Partition
-    from imprint.rooms.read import Reading
 
     Hashes = npt.NDArray[np.uint64]
 
@@ -44,23 +43,9 @@ def draw(partition: Partition, number: int) -> Hashes:
         RawError: a raw file changed while it was read, or cannot be opened.
     """
     import numpy as np
-    import polars as pl
 
-    readings: list[Reading] = []
-    found = [
-        pl.DataFrame(
-            {
-                "raw_file": pl.from_arrow(batch["raw_file"]),
-                "hash": document_hashes(batch["_document"]),
-            }
-        )
-        for batch, _ in batches(partition, readings)
-    ]
-    if not found:
-        return np.array([], np.uint64)
-    broken = [each.raw_file for each in readings if each.reason is not None]
-    whole = pl.concat(found).filter(~pl.col("raw_file").is_in(broken))
-    return whole["hash"].unique().sort().head(number).to_numpy()
+    found = [document_hashes(batch["_document"]) for batch, _ in batches(partition, [])]
+    return np.unique(np.concatenate([np.array([], np.uint64), *found]))[:number]
 
 
 def narrowed(
