@@ -75,7 +75,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "wrong type": (lambda r: add(r, "[dedup]\nexact = 1\n"), "schema/dataset.toml:7"),
     "dangling link": (lambda r: (r / "raw" / "x.txt").symlink_to("nowhere"), "raw/x.txt"),
     "no schema": (lambda r: (r / "schema" / "record.json").write_text("[]"), "schema/record.json"),
-    "step": (lambda r: add(r, '[[step]]\nrun = "a.py:f"\n'), "not there yet"),
+    "step": (lambda r: add(r, '[[step]]\nrun = "a.py:f"\n'), "schema/dataset.toml:7"),
     "subsets": (lambda r: add(r, '[subsets]\nby = "language"\n'), "not there yet"),
     "privacy": (lambda r: add(r, '[privacy]\nemail = "redact"\n'), "not there yet"),
     "near": (lambda r: add(r, "[dedup]\nnear = 0.8\n"), "not there yet"),
@@ -116,7 +116,7 @@ def test_command_to_come_is_refused_by_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["build", "--sample", "5"], ["build", "--engine", "ray"], ["build", "--since", "x"]]
+    [["build", "--engine", "ray"], ["build", "--since", "x"]]
     + [["build", "--profile"], ["build", "--address", "x"], ["wheel", "--pin", "a/b"]],
     ids=" ".join,
 )

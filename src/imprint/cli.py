@@ -114,18 +114,19 @@ def init(folder: str, languages: tuple[str, ...], as_json: bool, **given: Any) -
 @click.option("--address", help="Of a Ray cluster.")
 @click.option("--fresh", is_flag=True, help="Trust no cache: read and press everything anew.")
 @click.option("--since", metavar="OLD", help="A release whose records keep their splits.")
-@click.option("--sample", type=int, metavar="N", help="Build from N documents only.")
+@click.option("--sample", type=int, metavar="N", help="Build from N documents only, to try it out.")
 @click.option("--profile", is_flag=True, help="Add the time of each stage to the summary.")
 @click.option("--strict", is_flag=True, help="Exit 1 when there is a warning.")
 def build(folder: str, workers: int | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Make build/ from raw/ and schema/."""
     from imprint import summary
 
-    for name in ("address", "since", "sample", "profile"):
+    for name in ("address", "since", "profile"):
         _refuse_later(f"imprint build --{name}", options[name])
     _refuse_later("imprint build --engine ray", options["engine"] == "ray")
     with _progress(quiet) as progress:
-        built = imprint.build(folder, workers=workers, fresh=options["fresh"], progress=progress)
+        given = {name: options[name] for name in ("fresh", "sample")}
+        built = imprint.build(folder, workers=workers, **given, progress=progress)
     _print(as_json, summary.build_facts(built), lambda: summary.build(built))
     _warn(built.warnings, strict=options["strict"])
 

@@ -22,6 +22,7 @@ REASONS = {
     "schema": "the record is not what schema/record.json says",
     "language": "the record is in a language that is not declared",
     "source": "the record has no source, and one is required",
+    "step": "a step that is declared left the record out",
     "held-back": "the record would tie groups of different splits together",
     "removed": "the record was taken down",
 }

@@ -76,6 +76,16 @@ class Corrected(msgspec.Struct, frozen=True):
     """To how many records."""
 
 
+class Stepped(msgspec.Struct, frozen=True):
+    """One declared step, and what it did."""
+
+    run: str
+    changed: int
+    """Published records that it changed."""
+    dropped: int
+    """Records that it left out."""
+
+
 class Raw(msgspec.Struct, frozen=True):
     """The raw files that the dataset was made from."""
 
@@ -85,8 +95,8 @@ class Raw(msgspec.Struct, frozen=True):
     bytes: int
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """imprint.json."""
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """imprint.json. A field that has a default is written only where it says something."""
 
     name: str
     version: str
@@ -115,10 +125,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, int]
     """Records by source, the most frequent first; under "" those without."""
     errata: tuple[Corrected, ...]
+    steps: tuple[Stepped, ...] = ()
+    """In the order of their declaration."""
     statement: dict[str, str]
     features: dict[str, Any]
     """As `datasets.Features.to_dict()` writes them."""
     raw: Raw
+    sample: int | None = None
+    """From how many documents at most it was built, to try things out; None: from all."""
     declaration: dict[str, str]
     """SHA-256 of every file under schema/ but the record of releases."""
     files: tuple[File, ...]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imprint.project import Erratum, Project, Publishers
     from imprint.records import RecordSchema
     from imprint.rooms.read import Range
+    from imprint.steps import StepCode
 
 PARTITION_LEAST = 4_000_000
 """Bytes of raw files that a partition has at least. Chosen: half a second of work."""
@@ -46,6 +47,7 @@ class Recipe:
     languages: tuple[str, ...]
     reject_unexpected: bool
     strip: bool
+    steps: tuple[StepCode, ...]
     require_source: bool
     want: Want
 
@@ -61,6 +63,7 @@ class Recipe:
             languages=tuple(settings.languages),
             reject_unexpected=settings.language.unexpected == "reject",
             strip=settings.source.strip,
+            steps=project.steps,
             require_source=settings.source.required,
             want=Want(project.record, settings.limits.record_bytes, settings.limits.file_records),
         )
@@ -72,7 +75,8 @@ class Recipe:
             msgspec.to_builtins(self.publishers),
             self.record.document,
             [self.detector, self.languages, self.reject_unexpected, self.strip],
-            [self.require_source, self.want.record_bytes, self.want.file_records],
+            [each.digest() for each in self.steps],
+            [self.require_source, self.want.record_bytes, self.want.file_records, self.want.most],
         ]
         return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
 

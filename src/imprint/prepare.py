@@ -16,11 +16,13 @@ import msgspec
 from imprint.digests import hash64, placed_digests, row_digests, text_digests
 from imprint.errors import Fault, RawError
 from imprint.rooms.check import check
+from imprint.rooms.choose import choose
 from imprint.rooms.clean import clean
 from imprint.rooms.correct import correct
 from imprint.rooms.language import expect, language
 from imprint.rooms.read import RawFile, Reading, Unreadable, Want, look, read
 from imprint.rooms.source import require, source
+from imprint.rooms.step import note, take
 from imprint.swap import NEW, machine_faults, write_file
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Part(msgspec.Struct, frozen=True):
         return folder / f"{self.key}.arrow"
 
     def rejected(self, folder: Path) -> Path:
-        """Return that of the rejected ones: id, raw_file, raw_index, reason, detail."""
+        """Return that of the rejected ones: id, place, document, reason, detail."""
         return folder / f"{self.key}.rejected.arrow"
 
 
@@ -77,15 +79,19 @@ def kept(partition: Partition) -> Part | None:
     path = partition.folder / f"{partition.key()}.json"
     try:
         part = msgspec.json.decode(path.read_bytes(), type=Part)
-        return part if _digest_files(part, path.parent) == part.digest else None
+        return part if digest_files(part, path.parent) == part.digest else None
     except (OSError, msgspec.MsgspecError):
         return None
 
 
-def files_of(parts: Sequence[Part]) -> dict[str, tuple[Reading, int]]:
+def files_of(parts: Sequence[Part], *, sample: bool = False) -> dict[str, tuple[Reading, int]]:
     """Return how each raw file was read, and how many records it gave, over all its ranges.
 
     A file is taken whole or not at all: where one range cannot be read, none counts.
+
+    Args:
+        parts: in the order of the raw files' paths.
+        sample: the parts hold the chosen documents alone, so that none of a file says nothing.
     """
     found: dict[str, tuple[Reading, int]] = {}
     for part in parts:
@@ -96,7 +102,7 @@ def files_of(parts: Sequence[Part]) -> dict[str, tuple[Reading, int]]:
     for raw_file, (reading, count) in found.items():
         if reading.reason is not None:
             found[raw_file] = (reading, 0)
-        elif not count:
+        elif not count and not sample:
             empty = dataclasses.replace(reading, reason="empty", detail="the file holds no record")
             found[raw_file] = (empty, 0)
     return found
@@ -110,8 +116,8 @@ def _make(partition: Partition, key: str) -> Part:
     records: Counter[str] = Counter()
     part = Part(key, (), (), "")
     folder, recipe = partition.folder, partition.recipe
-    with _Sink(part.accepted(folder)) as accepted, _Sink(part.rejected(folder)) as rejected:
-        for batch, unit in _batches(partition, readings):
+    with Sink(part.accepted(folder)) as accepted, Sink(part.rejected(folder)) as rejected:
+        for batch, unit in batches(partition, readings):
             pressed = press(batch, recipe, paragraphs=unit == "paragraph")
             for count in pc.value_counts(pressed["raw_file"]).to_pylist():
                 records[count["values"]] += count["counts"]
@@ -119,7 +125,7 @@ def _make(partition: Partition, key: str) -> Part:
             accepted.write(_with_digests(pressed.filter(pc.invert(refused)), recipe.record))
             rejected.write(_ledger(pressed.filter(refused)))
     counts = tuple(records[each.raw_file] for each in readings)
-    return Part(key, tuple(readings), counts, _digest_files(part, folder))
+    return Part(key, tuple(readings), counts, digest_files(part, folder))
 
 
 def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.RecordBatch:
@@ -134,6 +140,12 @@ def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.Reco
         batch = expect(batch, recipe.languages)
     batch = _clean_corrected(correct(batch, recipe.errata))
     batch = source(batch, recipe.publishers, recipe.strip)
+    for each in recipe.steps:
+        taken = take(batch, each, recipe.record.names)
+        taken = taken if taken["text"].equals(batch["text"]) else clean(taken)
+        batch = note(batch, taken, each, recipe.record.names)
+    if recipe.steps and recipe.reject_unexpected:
+        batch = expect(batch, recipe.languages)
     if recipe.require_source:
         batch = require(batch)
     batch = _without_text(batch, paragraphs=paragraphs)
@@ -153,7 +165,7 @@ def _clean_corrected(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.set_column(batch.schema.get_field_index("text"), "text", text)
 
 
-def _batches(partition: Partition, readings: list[Reading]) -> Iterator[tuple[pa.RecordBatch, str]]:
+def batches(partition: Partition, readings: list[Reading]) -> Iterator[tuple[pa.RecordBatch, str]]:
     """Read the files one after the other; small ones with the same unit share a batch."""
     import pyarrow as pa
 
@@ -176,7 +188,8 @@ def _read_file(given: Stretch, want: Want, readings: list[Reading]) -> Iterator[
     reading = survey.reading if survey else look(file.path, file.raw_file, options)
     try:
         if reading.reason is None:
-            yield from read(file.path, reading, options, want, given.range)
+            for batch in read(file.path, reading, options, want, given.range):
+                yield choose(batch, want.most)
     except Unreadable as fault:
         reading = dataclasses.replace(reading, reason=fault.reason, detail=fault.detail)
     _refuse_changed(file)
@@ -249,13 +262,13 @@ def _ledger(batch: pa.RecordBatch) -> pa.RecordBatch:
     line = pc.fill_null(
         pc.binary_join_element_wise("line ", batch["_line"].cast(pa.string()), ": ", ""), ""
     )
-    columns = {name: batch[name] for name in ("id", "raw_file", "raw_index")}
+    columns = {name: batch[name] for name in ("id", "raw_file", "raw_index", "_document")}
     columns["reason"] = batch["_reason"]
     columns["detail"] = pc.binary_join_element_wise(line, batch["_detail"], "")
     return pa.record_batch(columns)
 
 
-def _digest_files(part: Part, folder: Path) -> str:
+def digest_files(part: Part, folder: Path) -> str:
     """Return one digest of the files of a part: against damage, so a fast one will do."""
     import pyarrow as pa
     import xxhash
@@ -269,7 +282,7 @@ def _digest_files(part: Part, folder: Path) -> str:
     return whole.hexdigest()
 
 
-class _Sink:
+class Sink:
     """An Arrow IPC file that comes into its place whole; without rows it is left out."""
 
     def __init__(self, path: Path) -> None:

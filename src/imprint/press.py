@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import shutil
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from imprint import releases, reuse, swap
 from imprint.engine import Here, cores, engine
-from imprint.errors import Fault, ImprintError, MachineError, RefusedError
+from imprint.errors import Fault, ImprintError, MachineError, RefusedError, UsageError
 from imprint.inputs import (
     FileRead,
     RawInput,
@@ -24,6 +25,7 @@ from imprint.partitions import Recipe, partitions
 from imprint.prepare import files_of, kept, prepare
 from imprint.project import Project
 from imprint.publish import corrected, counts, describe, reasons, shards
+from imprint.sample import PARTS, draw, narrowed, prepare_sample
 from imprint.settle import Settled, settle
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ def build(
     *,
     workers: int | None = None,
     fresh: bool = False,
+    sample: int | None = None,
     progress: Progress | None = None,
 ) -> Build:
     """Make build/ from raw/ and schema/.
@@ -98,16 +101,25 @@ def build(
         project: the project, or its folder.
         workers: processes; by default one for each core. The bytes do not depend on it.
         fresh: hash every raw file and press every record anew.
+        sample: build from so many documents, chosen by hash, to try things out; None: from all.
         progress: is told how far it is.
 
     Raises:
         ImprintError: with every fault that was found; nothing was changed.
     """
-    project = opened(project)
+    project = dataclasses.replace(opened(project), sample=sample)
+    _refuse_no_sample(sample)
     with locked(project), engine(workers or cores()) as processes:
         built, pressed = press(project, project.build, processes, fresh=fresh, progress=progress)
-        _forget(pressed, project.build / "cache")
+        _forget(pressed)
     return built
+
+
+def _refuse_no_sample(sample: int | None) -> None:
+    """Refuse a sample of no document."""
+    if sample is not None and sample < 1:
+        fix = "give a number of documents"
+        raise UsageError(Fault("imprint build --sample", f"{sample}", "1 or more", fix))
 
 
 def opened(project: Project | str | Path) -> Project:
@@ -252,17 +264,23 @@ def _settled(
     project: Project, cache: Path, processes: Engine, *, fresh: bool, progress: Progress | None
 ) -> Pressed:
     """Prepare and settle."""
-    folder = cache / "parts"
+    folder = cache / ("parts" if project.sample is None else PARTS)
     if fresh and folder.exists():
         shutil.rmtree(folder)
     inputs = raw_inputs(project, processes, cache, trust=not fresh)
-    tasks = partitions(inputs, Recipe.of(project), folder)
-    parts = [kept(task) for task in tasks]
-    missing = [task for task, part in zip(tasks, parts, strict=True) if part is None]
-    made = processes.run(prepare, missing, sum(task.bytes() for task in missing))
+    tasks, task = partitions(inputs, Recipe.of(project), folder), prepare
+    if project.sample is not None:
+        size = sum(each.bytes() for each in tasks)
+        drawn = processes.run(functools.partial(draw, number=project.sample), tasks, size)
+        drawn = _told(drawn, "draw", len(tasks), progress)
+        tasks = narrowed(tasks, drawn, project.sample, folder)
+        task = prepare if fresh else prepare_sample
+    parts = [kept(each) for each in tasks]
+    missing = [each for each, part in zip(tasks, parts, strict=True) if part is None]
+    made = processes.run(task, missing, sum(each.bytes() for each in missing))
     new = _told(made, "read", len(missing), progress)
     whole = [part or next(new) for part in parts]
-    files = files_of(whole)
+    files = files_of(whole, sample=project.sample is not None)
     settled = settle(whole, files, folder, project)
     paths = tuple(part.accepted(folder) for part in whole)
     return Pressed(inputs, files_read(inputs, files), paths, settled)
@@ -279,7 +297,7 @@ def warnings(project: Project, pressed: Pressed) -> tuple[str, ...]:
     said += [
         f'schema/errata.toml: erratum "{each.wrong}" matched nothing that is published'
         for each in corrected(project, settled)
-        if each.count == 0
+        if each.count == 0 and project.sample is None
     ]
     present = set(settled.kept["split"].unique())
     said += [
@@ -343,15 +361,16 @@ def locked(project: Project) -> Iterator[None]:
         with swap.machine_faults(project.build):
             swap.finish(project.dataset)
             swap.sweep(project.build)
-            swap.sweep(project.build / "cache" / "parts")
+            for name in ("parts", PARTS):
+                swap.sweep(project.build / "cache" / name)
         yield
     finally:
         lock.release()
 
 
-def _forget(pressed: Pressed, cache: Path) -> None:
-    """Delete the parts that this build did not use."""
+def _forget(pressed: Pressed) -> None:
+    """Delete the parts that this build did not use; a sample's and a whole build's are apart."""
     used = {path.stem for path in pressed.parts}
-    for path in (cache / "parts").iterdir():
+    for path in pressed.parts[0].parent.iterdir():
         if path.name.split(".")[0] not in used:
             path.unlink()

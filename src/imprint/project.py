@@ -27,6 +27,7 @@ from imprint.settings import (
     SourcesFile,
     glob_matches,
 )
+from imprint.steps import StepCode, read_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -54,8 +55,10 @@ SOURCES = "schema/sources.toml"
 CARD = "schema/card.md"
 RELEASES = "schema/releases.toml"
 
+KNOWN = (DATASET, RECORD, ERRATA, SOURCES, CARD, RELEASES)
+"""What imprint reads there; other files are read by nobody but a step."""
+
 LATER_KEYS: dict[Path, Any] = {
-    ("step",): [],
     ("subsets", "by"): "",
     ("dedup", "near"): 0,
     ("dedup", "near_action"): None,
@@ -85,6 +88,10 @@ class Project:
     """schema/record.json."""
     card: str
     """schema/card.md; "" where there is none."""
+    steps: tuple[StepCode, ...] = ()
+    """The functions that [[step]] in schema/dataset.toml names, in their order."""
+    sample: int | None = None
+    """How many documents a build is made from, to try things out; None: all. Not declared."""
 
     @property
     def raw(self) -> pathlib.Path:
@@ -141,6 +148,7 @@ class Project:
         publishers = _hold(sources, SourcesFile, faults)
         if dataset is not None:
             faults += [*rules.share_faults(dataset), *rules.language_faults(dataset)]
+            steps = _steps(root, dataset, faults)
         if dataset is not None and record is not None:
             properties = record.document["properties"].items()
             single = {name: json_type(each) not in ("array", "object") for name, each in properties}
@@ -161,6 +169,7 @@ class Project:
             ),
             record=record,
             card=card,
+            steps=steps,
         )
 
 
@@ -184,23 +193,39 @@ def _refuse_no_project(root: pathlib.Path) -> None:
 
 
 def _schema_files(root: pathlib.Path) -> list[str]:
-    """Return the files under schema/ by their path in the project, sorted, without hidden ones."""
+    """Return the files under schema/ by their path in the project, sorted, without hidden ones.
+
+    What Python leaves there when a curator tries out a step is left out too.
+    """
     found = (each.relative_to(root) for each in (root / "schema").rglob("*") if each.is_file())
     return sorted(
-        each.as_posix() for each in found if not any(part.startswith(".") for part in each.parts)
+        each.as_posix()
+        for each in found
+        if not any(part.startswith(".") or part == "__pycache__" for part in each.parts)
     )
+
+
+def _steps(root: pathlib.Path, dataset: Located, faults: list[Fault]) -> tuple[StepCode, ...]:
+    """Return the steps; a change in a file that nobody else reads counts as one in all of them."""
+    others = [
+        name
+        for name in _schema_files(root)
+        if name not in KNOWN and not name.startswith("schema/releases/")
+    ]
+    steps, found = read_steps(dataset, root, others)
+    faults += found
+    return steps
 
 
 def _file_faults(root: pathlib.Path) -> Iterator[Fault]:
     """Yield the files of schema/ that are not there yet, and those that nothing would read."""
-    known = (DATASET, RECORD, ERRATA, SOURCES, CARD, RELEASES)
     for name in _schema_files(root):
         folder, _, file = name.rpartition("/")
         if name in LATER_FILES or (folder == "schema/languages" and file.endswith(".txt")):
             fix = "take it out of schema/ for now"
             yield Fault(name, "a file for what is not there yet", "no such file", fix)
-        elif folder == "schema" and name not in known and not file.endswith((".py", "~", ".bak")):
-            near = nearest(file, [each.removeprefix("schema/") for each in known])
+        elif folder == "schema" and name not in KNOWN and not file.endswith((".py", "~", ".bak")):
+            near = nearest(file, [each.removeprefix("schema/") for each in KNOWN])
             if near and file.lower().endswith((".toml", ".json", ".md")):
                 fix = f"rename it to {near}, or take it out"
                 yield Fault(name, "a file that nothing reads", near, fix)
@@ -269,15 +294,11 @@ def _later(located: Located) -> Iterable[tuple[Path, Fault]]:
 
 def _not_there(located: Located, path: Path, value: Any, harmless: Any) -> Fault:
     """Return the fault of a key that is not there yet."""
-    fix, at = f"take {path[-1]} out for now", path
-    if path == ("step",):
-        at, shown, wanted = (*path, 0), "[[step]]", "no step"
-    else:
-        shown, wanted = written(path, value), f"no {path[-1]}"
-    if harmless is not None and path != ("step",):
+    fix, wanted = f"take {path[-1]} out for now", f"no {path[-1]}"
+    if harmless is not None:
         wanted = f"{path[-1]} = {toml(harmless)}"
         fix = f"write {wanted} for now, or take it out"
-    return Fault(located.at(at), f"{shown}, which is not there yet", wanted, fix)
+    return Fault(located.at(path), f"{written(path, value)}, which is not there yet", wanted, fix)
 
 
 def _by_place(fault: Fault) -> tuple[int, str, int]:

@@ -15,7 +15,18 @@ from imprint import card, croissant
 from imprint.digests import DIGEST_BYTES
 from imprint.inputs import merkle
 from imprint.loader import CARD, MANIFEST, digest_of
-from imprint.manifest import Corrected, File, Manifest, Raw, Records, Split, own_digest, tools
+from imprint.manifest import (
+    Corrected,
+    File,
+    Manifest,
+    Raw,
+    Records,
+    Split,
+    Stepped,
+    own_digest,
+    tools,
+)
+from imprint.rooms.step import MARK
 from imprint.rooms.write import ROW_GROUP_BYTES, Piece, RowGroup, Shard, nodes
 from imprint.swap import write_file
 
@@ -122,6 +133,23 @@ def corrected(project: Project, settled: Settled) -> tuple[Corrected, ...]:
     )
 
 
+def _stepped(project: Project, settled: Settled) -> tuple[Stepped, ...]:
+    """Return what each declared step did."""
+    import polars as pl
+
+    wrong = settled.kept["corrections"].explode().struct.field("wrong")
+    changed = dict(wrong.value_counts().iter_rows())
+    details = settled.ledger.filter(pl.col("reason") == "step")["detail"]
+    return tuple(
+        Stepped(
+            each.run,
+            changed.get(MARK + each.run, 0),
+            int(details.str.contains(f'"{each.run}"', literal=True).sum()),
+        )
+        for each in project.steps
+    )
+
+
 def _facts(
     project: Project, settled: Settled, inputs: Sequence[RawInput], shards: tuple[File, ...]
 ) -> Manifest:
@@ -152,9 +180,11 @@ def _facts(
         declared_languages=said.languages,
         sources=_by_count(kept["source"].fill_null("")),
         errata=corrected(project, settled),
+        steps=_stepped(project, settled),
         statement=said.statement,
         features=project.record.features,
         raw=Raw(merkle(inputs), len(inputs), sum(each.file.bytes for each in inputs)),
+        sample=project.sample,
         declaration=project.declaration_digests(),
         files=shards,
         tools=tools(),

@@ -66,6 +66,7 @@ def verify(
         return Verified(folder, "files", tuple(found), (), *_size(manifest))
     project = name if isinstance(name, Project) else Project.open(name)
     manifest = Manifest.open(project.dataset)
+    project = dataclasses.replace(project, sample=manifest.sample)
     found = altered(project.dataset, manifest)
     found += differences(manifest.declaration, project.declaration_digests())
     before = read_raw_digests(project.build / "raw.parquet")
@@ -73,10 +74,8 @@ def verify(
     with locked(project), _cleared(place), engine(workers or cores()) as processes:
         try:
             built, pressed = press(project, place, processes, fresh=True, progress=progress)
-        except MachineError:
-            raise
         except ImprintError as error:
-            if not found:
+            if isinstance(error, MachineError) or not found:
                 raise
             told = (*found, *error.lines())
             return Verified(project.dataset, "bytes", told, (), *_size(manifest))

@@ -133,9 +133,10 @@ class Subsets(Table, frozen=True):
 
 
 class Step(Table, frozen=True):
-    """[[step]]: not there yet."""
+    """[[step]]: a function of the curator's, between source and check."""
 
     run: Text
+    """FILE.py:FUNCTION; the file is under schema/."""
 
 
 class Write(Table, frozen=True):

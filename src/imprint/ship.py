@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imprint import hub, releases, wheels
-from imprint.errors import DatasetError, Fault
+from imprint.errors import DatasetError, Fault, RefusedError
 from imprint.manifest import Manifest, altered
 from imprint.press import opened, refuse_stale, refuse_version
 
@@ -26,7 +26,8 @@ def wheel(project: Project | str | Path) -> Path:
         build/imprint_data_NAME-VERSION-py3-none-any.whl, the same bytes every time.
 
     Raises:
-        RefusedError: raw/ or schema/ changed since the build, or the version does not fit.
+        RefusedError: it is a sample, raw/ or schema/ changed since the build, or the version does
+            not fit.
         DatasetError: there is no build, or it was altered.
     """
     project = opened(project)
@@ -48,8 +49,8 @@ def push(project: Project | str | Path, repository: str, **options: Any) -> Push
         **options: as `hub.push` takes them.
 
     Raises:
-        RefusedError: raw/ or schema/ changed since the build, the version does not fit, or what is
-            online does not allow it. Nothing was changed.
+        RefusedError: it is a sample, raw/ or schema/ changed since the build, the version does not
+            fit, or what is online does not allow it. Nothing was changed.
         HubError: the token, the name or the network is at fault.
         DatasetError: there is no build, or it was altered.
     """
@@ -67,6 +68,10 @@ def _ready(project: Project) -> Manifest:
     import polars as pl
 
     manifest = Manifest.open(project.dataset)
+    if manifest.sample is not None:
+        seen = f"a sample, built from {manifest.sample} documents at most"
+        fix = 'run "imprint build" without --sample'
+        raise RefusedError(Fault("build/dataset", seen, "a whole build", fix))
     found = altered(project.dataset, manifest)
     if found:
         raise DatasetError(

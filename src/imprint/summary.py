@@ -66,11 +66,15 @@ def build(built: Build) -> str:
         f"{each.wrong} -> {each.right}: {each.count} in {_count(each.records, 'record')}"
         for each in manifest.errata
     ]
+    steps = [
+        f"{each.run}: {each.changed:,} changed, {each.dropped:,} dropped" for each in manifest.steps
+    ]
     facts = [
         ("splits", _pairs(splits)),
         ("languages", _pairs(manifest.languages)),
         ("sources", _pairs({name or "(none)": n for name, n in manifest.sources.items()})),
         ("corrected", "; ".join(corrections) or "nothing"),
+        *([("steps", "; ".join(steps))] if steps else []),
         ("left out", _pairs(built.reasons) or "nothing"),
         ("duplicates", ONLY_EXACT),
         ("dataset", f"{_here(built.folder)}  (rows {manifest.digest[:16]})"),
@@ -78,14 +82,17 @@ def build(built: Build) -> str:
     ]
     root = built.folder.parent.parent
     where = "" if root.resolve() == Path.cwd() else f" {_here(root)}"
+    sample = manifest.sample and f", a sample of {_count(manifest.sample, 'document')} at most"
     return "\n".join(
         [
-            f"{manifest.name} {manifest.version}: {_ledger(records)}",
+            f"{manifest.name} {manifest.version}{sample or ''}: {_ledger(records)}",
             table(facts, widest=WHOLE),
             "read as",
             files(built.files),
             f'next: "imprint show {_here(built.folder)}", "imprint verify{where}"',
-            f'to release: "imprint wheel{where}", "imprint push{where} ORG/NAME"',
+            f'to release: "imprint build{where}" without --sample'
+            if sample
+            else f'to release: "imprint wheel{where}", "imprint push{where} ORG/NAME"',
         ]
     )
 

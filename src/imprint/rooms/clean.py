@@ -25,7 +25,7 @@ WIDTH NO-BREAK SPACE. Carriage returns have become line feeds by then."""
 
 BLANKS = r" *[\t\p{Zl}\p{Zp}[\p{Zs}--\x20]][\t\p{Zs}\p{Zl}\p{Zp}]*|  +"
 """A run of blanks that is not one space: so that the spaces that stay are not replaced each by
-itself, which takes four times as long (measured). Blanks are tab and everything that Unicode calls a
+itself, which takes four times as long (measured). Blanks are tab and all that Unicode calls a
 separator (no-break, thin, ideographic, ...).
 
 Source: Unicode Character Database, General_Category Zs, Zl, Zp."""

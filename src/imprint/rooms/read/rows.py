@@ -34,6 +34,8 @@ class Want:
     """UTF-8 bytes of a record's text; a longer one is rejected."""
     file_records: int
     """Records of one file; those past it are rejected."""
+    most: int | None = None
+    """The highest number by which a document is chosen, of a sample; None: all are."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
