@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from imprint import releases, reuse, swap
-from imprint.engine import Here, cores, engine
+from imprint.engine import Here, chosen
 from imprint.errors import Fault, ImprintError, MachineError, RefusedError
 from imprint.inputs import (
     FileRead,
@@ -89,6 +89,8 @@ def build(
     workers: int | None = None,
     fresh: bool = False,
     progress: Progress | None = None,
+    engine: str = "local",
+    address: str | None = None,
 ) -> Build:
     """Make build/ from raw/ and schema/.
 
@@ -99,12 +101,14 @@ def build(
         workers: processes; by default one for each core. The bytes do not depend on it.
         fresh: hash every raw file and press every record anew.
         progress: is told how far it is.
+        engine: "local", processes of this machine; or "ray", whose nodes all see the project.
+        address: of the Ray cluster, HOST:PORT; by default the one that Ray finds, or a new one.
 
     Raises:
         ImprintError: with every fault that was found; nothing was changed.
     """
     project = opened(project)
-    with locked(project), engine(workers or cores()) as processes:
+    with locked(project), chosen(engine, workers, address) as processes:
         built, pressed = press(project, project.build, processes, fresh=fresh, progress=progress)
         _forget(pressed, project.build / "cache")
     return built
@@ -134,7 +138,7 @@ def check(
         ImprintError: what makes a build impossible.
     """
     project = opened(project)
-    with locked(project), engine(workers or cores()) as processes:
+    with locked(project), chosen("local", workers, None) as processes:
         cache = project.build / "cache"
         pressed = _settled(project, cache, processes, fresh=False, progress=progress)
     settled = pressed.settled
