@@ -137,7 +137,7 @@ def test_killed_workers_change_nothing(cluster: Any, large: Path, tmp_path: Path
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                         killed.append(task)
-                time.sleep(0.01)
+                time.sleep(0.03)
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -208,24 +208,26 @@ def test_results_come_in_order(cluster: Any) -> None:
 def test_workers_use_one_thread_in_our_folder(cluster: Any) -> None:
     """Every worker has one thread, and relative paths mean what they mean here."""
     with chosen("ray", None, cluster.address) as tasks:
-        assert list(tasks.run(environment, ["POLARS_MAX_THREADS"])) == [f"1 1 1 {Path.cwd()}"]
+        assert (
+            list(tasks.run(environment, ["POLARS_MAX_THREADS"] * 2)) == [f"1 1 1 {Path.cwd()}"] * 2
+        )
 
 
 def test_lost_task_runs_again(cluster: Any, tmp_path: Path) -> None:
     """A task whose worker died is run again; one that dies each time is one clear line."""
     with chosen("ray", None, cluster.address) as tasks:
-        assert list(tasks.run(die_once, [str(tmp_path / "marker")])) == ["done"]
+        assert list(tasks.run(die_once, [str(tmp_path / name) for name in "ab"])) == ["done"] * 2
         with pytest.raises(MachineError, match=r"lost a task 4 times .*memory of its nodes"):
-            list(tasks.run(die, [1]))
+            list(tasks.run(die, [1, 2]))
 
 
 def test_faults_come_through(cluster: Any) -> None:
     """An error of ours arrives as it was raised in the worker; another as what it is."""
     with chosen("ray", None, cluster.address) as tasks:
         with pytest.raises(RawError) as error:
-            list(tasks.run(refuse, [7]))
+            list(tasks.run(refuse, [7, 7]))
         with pytest.raises(ZeroDivisionError) as other:
-            list(tasks.run(refuse, [0]))
+            list(tasks.run(refuse, [0, 0]))
     assert type(error.value) is RawError
     assert error.value.faults == (Fault("raw/7", "x", "y", "z"),)
     assert type(other.value) is ZeroDivisionError

@@ -26,6 +26,9 @@ PER_CORE = 4
 """Tasks in flight for each core of the cluster: one runs, the others wait where the cores are, and
 a cluster that grows with its queue sees one. Chosen."""
 
+SMALL = 16_000_000
+"""Bytes of work below which no node is asked. Measured: workers take 3 s to start and import."""
+
 RETRIES = 3
 """How often a task is run again that was lost with its worker. Source: Ray's own default."""
 
@@ -50,19 +53,34 @@ class Cluster:
     def __init__(self, ray: Any, workers: int | None) -> None:
         self._ray = ray
         self._workers = workers
+        self._begun = False
         self._perform = ray.remote(
             num_cpus=1, max_retries=RETRIES, runtime_env={"env_vars": ONE_THREAD}
         )(_perform)
 
     def run(
-        self, task: Callable[[Argument], Result], arguments: Sequence[Argument]
+        self, task: Callable[[Argument], Result], arguments: Sequence[Argument], size: int = SMALL
     ) -> Iterator[Result]:
         """Yield `task(argument)` for each argument, in their order.
+
+        Args:
+            task: a function of a module.
+            arguments: of the tasks.
+            size: bytes that the tasks work on, together: what is small is done here.
 
         Raises:
             ImprintError: as a task raised it.
             MachineError: a task was lost again and again.
         """
+        if len(arguments) < 2 or (not self._begun and size < SMALL):
+            return map(task, arguments)
+        self._begun = True
+        return self._results(task, arguments)
+
+    def _results(
+        self, task: Callable[[Argument], Result], arguments: Sequence[Argument]
+    ) -> Iterator[Result]:
+        """Send the tasks to the nodes, a bounded number at a time, and yield their results."""
         remote = self._perform.options(name=task.__name__)
         folder = os.getcwd()  # noqa: PTH109 - a name that other machines understand, no path
         waiting: collections.deque[Any] = collections.deque()
