@@ -27,6 +27,8 @@ from imprint.settings import (
     SourcesFile,
     glob_matches,
 )
+from imprint.store import Store, is_url
+from imprint.swap import machine_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -85,6 +87,8 @@ class Project:
     """schema/record.json."""
     card: str
     """schema/card.md; "" where there is none."""
+    store: Store | None = None
+    """Where the project lies, if that is no folder of this machine; `root` stands for it then."""
 
     @property
     def raw(self) -> pathlib.Path:
@@ -106,6 +110,11 @@ class Project:
         """Return the folder of the finished dataset."""
         return self.build / "dataset"
 
+    @property
+    def url(self) -> str:
+        """Return the URL of the project; "" where it is a folder of this machine."""
+        return self.store.url if self.store else ""
+
     def declaration_digests(self) -> dict[str, str]:
         """Return the SHA-256 of every file of schema/, by its path, as it is now.
 
@@ -123,13 +132,15 @@ class Project:
         """Read the declaration of a project folder.
 
         Args:
-            path: the folder that holds raw/ and schema/.
+            path: the folder that holds raw/ and schema/, or the URL of one on an object store.
 
         Raises:
             UsageError: there is no such folder, or no raw/ in it.
+            MachineError: the store cannot be reached.
             ProjectError: schema/ is missing, or everything that is wrong in it.
         """
-        root = pathlib.Path(path)
+        store = Store(str(path)) if is_url(path) else None
+        root = _mirrored(store) if store else pathlib.Path(path)
         _refuse_no_project(root)
         faults: list[Fault] = list(_file_faults(root))
         dataset = _read(root, DATASET, faults)
@@ -161,7 +172,22 @@ class Project:
             ),
             record=record,
             card=card,
+            store=store,
         )
+
+
+def _mirrored(store: Store) -> pathlib.Path:
+    """Bring home what a project on a store declares; return the folder that stands for it."""
+    if not store.has_folder("raw"):
+        fix = f"put the raw text there, under {store.url}/raw/"
+        raise UsageError(Fault(store.url, "no raw/", "a folder with the raw text", fix))
+    if not store.has_folder("schema"):
+        fix = "run imprint init where the raw text is a folder, and copy its schema/ there"
+        raise ProjectError(Fault(store.url, "no schema/", "the declaration of the dataset", fix))
+    store.mirror("schema")
+    with machine_faults(store.home):
+        (store.home / "raw").mkdir(parents=True, exist_ok=True)
+    return store.home
 
 
 def _refuse_no_project(root: pathlib.Path) -> None:
