@@ -131,7 +131,7 @@ def test_killed_workers_change_nothing(cluster: Any, large: Path, tmp_path: Path
     done = threading.Event()
 
     def kill() -> None:
-        for task in ("prepare", "write_shard"):
+        for task in ("prepare", "write_group"):
             while not done.is_set() and task not in killed:
                 for pid in workers(cluster, task)[:1]:
                     with contextlib.suppress(ProcessLookupError):
@@ -147,7 +147,7 @@ def test_killed_workers_change_nothing(cluster: Any, large: Path, tmp_path: Path
         done.set()
         killer.join()
     assert built.returncode == 0, built.stderr
-    assert killed == ["prepare", "write_shard"]
+    assert killed == ["prepare", "write_group"]
     assert made(project) == made(large)
 
 
