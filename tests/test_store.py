@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -47,6 +49,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "us-east-1",
         "TMPDIR": str(tmp_path_factory.mktemp("scratch")),
+        "AWS_EC2_METADATA_DISABLED": "true",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
     files = opened(found)
@@ -268,7 +271,13 @@ def test_one_command_at_a_time(s3: dict[str, str], here: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "environment", "said"),
     [
-        ("s3://nowhere/corpus", {}, "s3://nowhere/corpus: no raw/"),
+        ("s3://nowhere/corpus", {}, "s3://nowhere/corpus/raw: The specified bucket does not exist"),
+        ("s3://bucket/nothing", {}, "s3://bucket/nothing: no raw/, wanted a folder with the raw"),
+        (
+            "s3://bucket/corpus",
+            {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": "/nowhere"},
+            "wanted the right to do that. To fix: give credentials",
+        ),
         (
             "s3://bucket/corpus",
             {"FSSPEC_S3_ENDPOINT_URL": "http://127.0.0.1:9"},
@@ -286,6 +295,32 @@ def test_what_a_store_refuses_is_one_line(
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     assert said in done.stderr
+
+
+def test_no_rights_is_one_line(s3: dict[str, str]) -> None:
+    """A store that refuses is said in one line, in its own words."""
+
+    class Refusing(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+            self.send_response(403)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is called
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+        done = imprint("build", "s3://bucket/corpus", **s3 | {"FSSPEC_S3_ENDPOINT_URL": endpoint})
+        server.shutdown()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "imprint: error: s3://bucket/corpus/raw: Access Denied, wanted the right to do that. To "
+        "fix: give credentials that have it, as the store's own library reads them.\n"
+    )
 
 
 @pytest.mark.parametrize("command", [["verify"], ["wheel"], ["push"]])

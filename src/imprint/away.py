@@ -13,8 +13,6 @@ import contextlib
 import dataclasses
 import hashlib
 import re
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -133,9 +131,7 @@ class Away:
         home = self._store.home
         found = ((path.relative_to(home).as_posix(), path) for path in (home / "build").rglob("*"))
         return {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            if not name.startswith(PARTS)
-            else ""
+            name: "" if name.startswith(PARTS) else _digest(path)
             for name, path in sorted(found)
             if path.is_file() and not name.startswith(OURS) and NEW not in name
         }
@@ -195,7 +191,7 @@ def prepare_there(task: There) -> Part:
         dataclasses.replace(each, input=_fetched(task, each.input, each.range))
         for each in partition.stretches
     )
-    with _workshop(task.store) as folder:
+    with task.store.workshop() as folder:
         part = prepare(dataclasses.replace(partition, stretches=stretches, folder=folder))
         for suffix in PART_FILES:
             task.store.keep(f"{PARTS}/{part.key}{suffix}", folder / f"{part.key}{suffix}")
@@ -213,7 +209,7 @@ def write_group_there(task: There) -> Written:
         dataclasses.replace(piece, part=parts[piece.part]) for piece in argument.group.pieces
     )
     group = dataclasses.replace(argument.group, pieces=pieces)
-    with _workshop(task.store) as folder:
+    with task.store.workshop() as folder:
         path = folder / argument.path.name
         written = write_group(dataclasses.replace(argument, group=group, path=path))
         return _kept(task, written, argument.path)
@@ -226,7 +222,7 @@ def join_groups_there(task: There) -> Written:
         source._replace(path=task.store.fetch(name))
         for source, name in zip(argument.sources, task.names, strict=True)
     )
-    with _workshop(task.store) as folder:
+    with task.store.workshop() as folder:
         path = folder / argument.path.name
         written = join_groups(dataclasses.replace(argument, path=path, sources=sources))
         return _kept(task, written, argument.path)
@@ -263,6 +259,12 @@ def _kept(task: There, written: Written, path: Path) -> Written:
     return dataclasses.replace(written, path=path)
 
 
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _is_shard(path: Path) -> bool:
     """Say whether a file belongs to the dataset; others are row groups to be joined."""
     return path.parent.name == "data"
@@ -271,15 +273,3 @@ def _is_shard(path: Path) -> bool:
 def _name(task: There, path: Path) -> str:
     """Return the name in the project of a path."""
     return path.relative_to(task.home).as_posix()
-
-
-@contextlib.contextmanager
-def _workshop(store: Store) -> Iterator[Path]:
-    """Give a folder of this machine for the time of a task."""
-    with machine_faults(store.home):
-        store.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = Path(tempfile.mkdtemp(dir=store.home, prefix="task-", suffix=NEW))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -68,13 +68,13 @@ class Store:
     def home(self) -> Path:
         """Return the folder of this machine that stands for it."""
         name = hashlib.sha256(self.url.encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"imprint-{os.getuid()}" / name
+        return _own_folder(tempfile.gettempdir()) / name
 
     def has_folder(self, name: str) -> bool:
-        """Say whether there is an object below a name."""
+        """Say whether there is an object below a name; a bucket that is not there is a fault."""
         with self._faults(name):
             files, root = _opened(self.url)
-            return bool(files.isdir(f"{root}/{name}"))
+            return files.isdir(f"{root}/{name}") or bool(files.find(f"{root}/{name}"))
 
     def objects(self, prefix: str) -> dict[str, Object]:
         """Return the objects below a name, by their names in the project.
@@ -178,6 +178,21 @@ class Store:
             list(pool.map(delete, names))
 
     @contextlib.contextmanager
+    def workshop(self) -> Iterator[Path]:
+        """Give a folder of this machine for a while; clear away those of tasks that were killed."""
+        with machine_faults(self.home):
+            self.home.mkdir(exist_ok=True)
+            for left in self.home.glob(f"task-*{NEW}"):
+                with contextlib.suppress(FileNotFoundError):
+                    if left.stat().st_mtime < time.time() - UNUSED_SECONDS:
+                        shutil.rmtree(left, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(dir=self.home, prefix="task-", suffix=NEW))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other commands away from build/, on whatever machine they run.
 
@@ -207,7 +222,7 @@ class Store:
 
         copy = self._place(name, known, span)
         with machine_faults(copy):
-            copy.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            copy.parent.mkdir(parents=True, exist_ok=True)
             if not _touched(copy):
                 with filelock.FileLock(f"{copy}.lock"):
                     if not _touched(copy):
@@ -255,6 +270,22 @@ class Store:
 def is_url(path: object) -> bool:
     """Say whether a path is a URL."""
     return URL.match(str(path)) is not None
+
+
+@functools.cache
+def _own_folder(temporary: str) -> Path:
+    """Return this user's folder for what is fetched, which others cannot read.
+
+    Raises:
+        MachineError: it is another's.
+    """
+    folder = Path(temporary) / f"imprint-{os.getuid()}"
+    with machine_faults(folder):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.lstat().st_uid != os.getuid():
+            wanted, fix = "a folder of this user", "set TMPDIR to a folder of your own"
+            raise MachineError(Fault(str(folder), "another user's", wanted, fix))
+    return folder
 
 
 @functools.cache
