@@ -116,8 +116,7 @@ def test_command_to_come_is_refused_by_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["build", "--engine", "ray"], ["build", "--since", "x"]]
-    + [["build", "--profile"], ["build", "--address", "x"], ["wheel", "--pin", "a/b"]],
+    [["build", "--since", "x"], ["build", "--profile"], ["wheel", "--pin", "a/b"]],
     ids=" ".join,
 )
 def test_option_to_come_is_refused_by_name(options: list[str]) -> None:

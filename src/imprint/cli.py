@@ -109,9 +109,12 @@ def init(folder: str, languages: tuple[str, ...], as_json: bool, **given: Any) -
 @click.argument("folder", metavar="[DIR]", default=".", type=FOLDER)
 @click.option("--workers", type=click.IntRange(1, 1024), help="Processes.  [default: one a core]")
 @click.option(
-    "--engine", type=click.Choice(["local", "ray"]), default="local", help="local or ray."
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Processes of this machine, or of a Ray cluster.  [default: local]",
 )
-@click.option("--address", help="Of a Ray cluster.")
+@click.option("--address", metavar="HOST:PORT", help="Of the Ray cluster.  [default: auto]")
 @click.option("--fresh", is_flag=True, help="Trust no cache: read and press everything anew.")
 @click.option("--since", metavar="OLD", help="A release whose records keep their splits.")
 @click.option("--sample", type=int, metavar="N", help="Build from N documents only, to try it out.")
@@ -121,12 +124,11 @@ def build(folder: str, workers: int | None, as_json: bool, quiet: bool, **option
     """Make build/ from raw/ and schema/."""
     from imprint import summary
 
-    for name in ("address", "since", "profile"):
+    for name in ("since", "profile"):
         _refuse_later(f"imprint build --{name}", options[name])
-    _refuse_later("imprint build --engine ray", options["engine"] == "ray")
+    chosen = {name: options[name] for name in ("fresh", "sample", "engine", "address")}
     with _progress(quiet) as progress:
-        given = {name: options[name] for name in ("fresh", "sample")}
-        built = imprint.build(folder, workers=workers, **given, progress=progress)
+        built = imprint.build(folder, workers=workers, progress=progress, **chosen)
     _print(as_json, summary.build_facts(built), lambda: summary.build(built))
     _warn(built.warnings, strict=options["strict"])
 

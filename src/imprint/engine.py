@@ -16,13 +16,17 @@ import threading
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from imprint.errors import Fault, MachineError
+from imprint.errors import Fault, MachineError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
+
+ENGINES = ("local", "ray")
+"""Processes of this machine, or tasks on a Ray cluster."""
 
 
 SMALL = 4_000_000
@@ -132,6 +136,31 @@ def engine(workers: int) -> Iterator[Engine]:
         yield local
     finally:
         local.close()
+
+
+def chosen(name: str, workers: int | None, address: str | None) -> AbstractContextManager[Engine]:
+    """Give the engine that is asked for.
+
+    Args:
+        name: one of `ENGINES`.
+        workers: how many tasks run at once; by default one for each core.
+        address: of a Ray cluster.
+
+    Raises:
+        UsageError: there is no such engine, or an address where none is wanted.
+    """
+    if name not in ENGINES:
+        wanted = " or ".join(ENGINES)
+        raise UsageError(Fault("engine", repr(name), wanted, f"give one of {wanted}"))
+    if name == "local":
+        if address is not None:
+            fix = "say --engine ray too, or leave --address out"
+            seen = "the address of a cluster for the engine local"
+            raise UsageError(Fault(f"--address {address}", seen, "--engine ray", fix))
+        return engine(workers or cores())
+    from imprint.cluster import cluster
+
+    return cluster(address, workers)
 
 
 def cores() -> int:

@@ -10,7 +10,16 @@ import msgspec
 
 from imprint.errors import DatasetError, Fault, RawError
 from imprint.manifest import own_digest, tools
-from imprint.rooms.read import Range, RawFile, Reading, can_be_cut, cut, list_files, look
+from imprint.rooms.read import (
+    Range,
+    RawFile,
+    Reading,
+    can_be_cut,
+    cut,
+    list_files,
+    list_objects,
+    look,
+)
 from imprint.swap import write_file
 
 if TYPE_CHECKING:
@@ -133,7 +142,12 @@ def raw_inputs(
 def _listed(project: Project) -> list[RawInput]:
     """Return the raw files of a project, of which nothing is known yet."""
     read = project.settings.read
-    files = list_files(project.raw, read.include, read.exclude)
+    if project.store is None:
+        files = list_files(project.raw, read.include, read.exclude)
+    else:
+        listed = project.store.objects("raw").items()
+        named = {name.removeprefix("raw/"): each for name, each in listed}
+        files = list_objects(project.raw, named, read.include, read.exclude)
     if not files:
         raise RawError(
             Fault(

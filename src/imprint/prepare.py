@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from imprint.digests import hash64, placed_digests, row_digests, text_digests
-from imprint.errors import Fault, RawError
+from imprint.errors import Fault, MachineError, RawError
 from imprint.rooms.check import check
 from imprint.rooms.choose import choose
 from imprint.rooms.clean import clean
@@ -106,6 +106,18 @@ def files_of(parts: Sequence[Part], *, sample: bool = False) -> dict[str, tuple[
             empty = dataclasses.replace(reading, reason="empty", detail="the file holds no record")
             found[raw_file] = (empty, 0)
     return found
+
+
+def refuse_other_keys(tasks: Sequence[Partition], parts: Sequence[Part]) -> None:
+    """Refuse parts that were made with other tools, or another imprint, than those of this machine.
+
+    Raises:
+        MachineError: there are some.
+    """
+    if any(task.key() != part.key for task, part in zip(tasks, parts, strict=True)):
+        seen, wanted = "other versions of imprint or its tools", "the same everywhere"
+        fix = "install on every node what is installed here, then run the same command again"
+        raise MachineError(Fault("a node of the cluster", seen, wanted, fix))
 
 
 def _make(partition: Partition, key: str) -> Part:

@@ -9,7 +9,8 @@ import shutil
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from imprint import releases, reuse, swap
-from imprint.engine import Here, cores, engine
+from imprint.away import away
+from imprint.engine import Here, chosen
 from imprint.errors import Fault, ImprintError, MachineError, RefusedError, UsageError
 from imprint.inputs import (
     FileRead,
@@ -22,7 +23,7 @@ from imprint.inputs import (
 )
 from imprint.manifest import Manifest, Records
 from imprint.partitions import Recipe, partitions
-from imprint.prepare import files_of, kept, prepare
+from imprint.prepare import files_of, kept, prepare, refuse_other_keys
 from imprint.project import Project
 from imprint.publish import corrected, counts, describe, reasons, shards
 from imprint.sample import PARTS, draw, narrowed, prepare_sample
@@ -60,6 +61,8 @@ class Build:
     files: tuple[FileRead, ...]
     """How each raw file was read, in path order."""
     warnings: tuple[str, ...]
+    url: str = ""
+    """The dataset, where the project lies on a store; `folder` holds only its manifest then."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,25 +95,33 @@ def build(
     fresh: bool = False,
     sample: int | None = None,
     progress: Progress | None = None,
+    engine: str = "local",
+    address: str | None = None,
 ) -> Build:
     """Make build/ from raw/ and schema/.
 
     The old dataset stays in its place, whole, until the new one takes it.
 
     Args:
-        project: the project, or its folder.
+        project: the project, its folder, or its URL on an object store.
         workers: processes; by default one for each core. The bytes do not depend on it.
         fresh: hash every raw file and press every record anew.
         sample: build from so many documents, chosen by hash, to try things out; None: from all.
         progress: is told how far it is.
+        engine: "local", processes of this machine; or "ray", whose nodes all reach the project.
+        address: of the Ray cluster, HOST:PORT; by default the one that Ray finds, or a new one.
 
     Raises:
         ImprintError: with every fault that was found; nothing was changed.
     """
-    project = dataclasses.replace(opened(project), sample=sample)
     _refuse_no_sample(sample)
-    with locked(project), engine(workers or cores()) as processes:
-        built, pressed = press(project, project.build, processes, fresh=fresh, progress=progress)
+    project = dataclasses.replace(opened(project, anywhere=sample is None), sample=sample)
+    with (
+        locked(project),
+        chosen(engine, workers, address) as processes,
+        away(project, processes) as there,
+    ):
+        built, pressed = press(project, project.build, there, fresh=fresh, progress=progress)
         _forget(pressed)
     return built
 
@@ -122,9 +133,13 @@ def _refuse_no_sample(sample: int | None) -> None:
         raise UsageError(Fault("imprint build --sample", f"{sample}", "1 or more", fix))
 
 
-def opened(project: Project | str | Path) -> Project:
-    """Return the project that is meant."""
-    return project if isinstance(project, Project) else Project.open(project)
+def opened(project: Project | str | Path, *, anywhere: bool = False) -> Project:
+    """Return the project that is meant; only `anywhere` may it be on a store."""
+    found = project if isinstance(project, Project) else Project.open(project)
+    if found.store is not None and not anywhere:
+        fix = f"copy {found.url} to a folder, and name that"
+        raise UsageError(Fault(found.url, "a URL", "a folder of this machine", fix))
+    return found
 
 
 def check(
@@ -138,17 +153,21 @@ def check(
     Fills the cache and writes nothing else.
 
     Args:
-        project: the project, or its folder.
+        project: the project, its folder, or its URL on an object store.
         workers: processes; by default one for each core.
         progress: is told how far it is.
 
     Raises:
         ImprintError: what makes a build impossible.
     """
-    project = opened(project)
-    with locked(project), engine(workers or cores()) as processes:
+    project = opened(project, anywhere=True)
+    with (
+        locked(project),
+        chosen("local", workers, None) as processes,
+        away(project, processes) as there,
+    ):
         cache = project.build / "cache"
-        pressed = _settled(project, cache, processes, fresh=False, progress=progress)
+        pressed = _settled(project, cache, there, fresh=False, progress=progress)
     settled = pressed.settled
     problems: list[str] = []
     try:
@@ -196,6 +215,7 @@ def press(
         reasons(pressed.settled),
         pressed.files,
         warnings(project, pressed),
+        project.url and f"{project.url}/build/dataset",
     )
     return result, pressed
 
@@ -280,6 +300,7 @@ def _settled(
     made = processes.run(task, missing, sum(each.bytes() for each in missing))
     new = _told(made, "read", len(missing), progress)
     whole = [part or next(new) for part in parts]
+    refuse_other_keys(tasks, whole)
     files = files_of(whole, sample=project.sample is not None)
     settled = settle(whole, files, folder, project)
     paths = tuple(part.accepted(folder) for part in whole)

@@ -28,6 +28,8 @@ from imprint.settings import (
     glob_matches,
 )
 from imprint.steps import StepCode, read_steps
+from imprint.store import Store, is_url
+from imprint.swap import machine_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -92,6 +94,8 @@ class Project:
     """The functions that [[step]] in schema/dataset.toml names, in their order."""
     sample: int | None = None
     """How many documents a build is made from, to try things out; None: all. Not declared."""
+    store: Store | None = None
+    """Where the project lies, if that is no folder of this machine; `root` stands for it then."""
 
     @property
     def raw(self) -> pathlib.Path:
@@ -113,6 +117,11 @@ class Project:
         """Return the folder of the finished dataset."""
         return self.build / "dataset"
 
+    @property
+    def url(self) -> str:
+        """Return the URL of the project; "" where it is a folder of this machine."""
+        return self.store.url if self.store else ""
+
     def declaration_digests(self) -> dict[str, str]:
         """Return the SHA-256 of every file of schema/, by its path, as it is now.
 
@@ -130,13 +139,15 @@ class Project:
         """Read the declaration of a project folder.
 
         Args:
-            path: the folder that holds raw/ and schema/.
+            path: the folder that holds raw/ and schema/, or the URL of one on an object store.
 
         Raises:
             UsageError: there is no such folder, or no raw/ in it.
+            MachineError: the store cannot be reached.
             ProjectError: schema/ is missing, or everything that is wrong in it.
         """
-        root = pathlib.Path(path)
+        store = Store(str(path)) if is_url(path) else None
+        root = _mirrored(store) if store else pathlib.Path(path)
         _refuse_no_project(root)
         faults: list[Fault] = list(_file_faults(root))
         dataset = _read(root, DATASET, faults)
@@ -147,16 +158,8 @@ class Project:
         corrections = _hold(errata, Errata, faults)
         publishers = _hold(sources, SourcesFile, faults)
         if dataset is not None:
-            faults += [*rules.share_faults(dataset), *rules.language_faults(dataset)]
             steps = _steps(root, dataset, faults)
-        if dataset is not None and record is not None:
-            properties = record.document["properties"].items()
-            single = {name: json_type(each) not in ("array", "object") for name, each in properties}
-            faults += rules.column_faults(dataset, single, record.extras)
-        if errata is not None:
-            faults += rules.expression_faults(errata)
-        if sources is not None:
-            faults += rules.publisher_faults(sources)
+        faults += _rule_faults(dataset, errata, sources, record)
         card = _gather(faults, lambda: _text(root, CARD) if (root / CARD).exists() else "")
         if faults or not (settings and record and corrections and publishers and card is not None):
             raise ProjectError(sorted(faults, key=_by_place))
@@ -170,7 +173,42 @@ class Project:
             record=record,
             card=card,
             steps=steps,
+            store=store,
         )
+
+
+def _rule_faults(
+    dataset: Located | None,
+    errata: Located | None,
+    sources: Located | None,
+    record: RecordSchema | None,
+) -> Iterator[Fault]:
+    """Yield what breaks a rule that is not one of a single value's form."""
+    if dataset is not None:
+        yield from rules.share_faults(dataset)
+        yield from rules.language_faults(dataset)
+    if dataset is not None and record is not None:
+        properties = record.document["properties"].items()
+        single = {name: json_type(each) not in ("array", "object") for name, each in properties}
+        yield from rules.column_faults(dataset, single, record.extras)
+    if errata is not None:
+        yield from rules.expression_faults(errata)
+    if sources is not None:
+        yield from rules.publisher_faults(sources)
+
+
+def _mirrored(store: Store) -> pathlib.Path:
+    """Bring home what a project on a store declares; return the folder that stands for it."""
+    if not store.has_folder("raw"):
+        fix = f"put the raw text there, under {store.url}/raw/"
+        raise UsageError(Fault(store.url, "no raw/", "a folder with the raw text", fix))
+    if not store.has_folder("schema"):
+        fix = "run imprint init where the raw text is a folder, and copy its schema/ there"
+        raise ProjectError(Fault(store.url, "no schema/", "the declaration of the dataset", fix))
+    store.mirror("schema")
+    with machine_faults(store.home):
+        (store.home / "raw").mkdir(parents=True, exist_ok=True)
+    return store.home
 
 
 def _refuse_no_project(root: pathlib.Path) -> None:

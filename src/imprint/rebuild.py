@@ -14,8 +14,9 @@ from imprint.engine import cores, engine
 from imprint.errors import ImprintError, MachineError
 from imprint.inputs import read_raw_digests
 from imprint.manifest import Manifest, altered
-from imprint.press import differences, locked, press
+from imprint.press import differences, locked, opened, press
 from imprint.project import Project
+from imprint.store import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,12 +60,12 @@ def verify(
     Raises:
         ImprintError: the project or the dataset cannot be opened.
     """
-    if not isinstance(name, Project) and not _is_project(Path(name)):
+    if not isinstance(name, Project) and not _is_project(name):
         folder = catalog.find(str(name))
         manifest = Manifest.open(folder)
         found = altered(folder, manifest)
         return Verified(folder, "files", tuple(found), (), *_size(manifest))
-    project = name if isinstance(name, Project) else Project.open(name)
+    project = opened(name)
     manifest = Manifest.open(project.dataset)
     project = dataclasses.replace(project, sample=manifest.sample)
     found = altered(project.dataset, manifest)
@@ -99,9 +100,10 @@ def _cleared(place: Path) -> Iterator[None]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _is_project(path: Path) -> bool:
-    """Say whether a path is a project folder: one that has schema/dataset.toml."""
-    return (path / "schema").is_dir() or (path / "raw").is_dir()
+def _is_project(name: str | Path) -> bool:
+    """Say whether a name is a project's: a URL, or a folder that has schema/ or raw/."""
+    path = Path(name)
+    return is_url(name) or (path / "schema").is_dir() or (path / "raw").is_dir()
 
 
 def _size(manifest: Manifest) -> tuple[int, int]:

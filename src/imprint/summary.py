@@ -77,24 +77,29 @@ def build(built: Build) -> str:
         *([("steps", "; ".join(steps))] if steps else []),
         ("left out", _pairs(built.reasons) or "nothing"),
         ("duplicates", ONLY_EXACT),
-        ("dataset", f"{_here(built.folder)}  (rows {manifest.digest[:16]})"),
-        ("ledger", _here(built.rejected)),
+        ("dataset", f"{built.url or _here(built.folder)}  (rows {manifest.digest[:16]})"),
+        ("ledger", built.url.removesuffix("dataset") + "rejected.jsonl")
+        if built.url
+        else ("ledger", _here(built.rejected)),
     ]
+    sample = manifest.sample and f", a sample of {_count(manifest.sample, 'document')} at most"
+    said = [
+        f"{manifest.name} {manifest.version}{sample or ''}: {_ledger(records)}",
+        table(facts, widest=WHOLE),
+        "read as",
+        files(built.files),
+    ]
+    return "\n".join(said if built.url else [*said, *_next(built)])
+
+
+def _next(built: Build) -> list[str]:
+    """Return what to do once a build is there."""
     root = built.folder.parent.parent
     where = "" if root.resolve() == Path.cwd() else f" {_here(root)}"
-    sample = manifest.sample and f", a sample of {_count(manifest.sample, 'document')} at most"
-    return "\n".join(
-        [
-            f"{manifest.name} {manifest.version}{sample or ''}: {_ledger(records)}",
-            table(facts, widest=WHOLE),
-            "read as",
-            files(built.files),
-            f'next: "imprint show {_here(built.folder)}", "imprint verify{where}"',
-            f'to release: "imprint build{where}" without --sample'
-            if sample
-            else f'to release: "imprint wheel{where}", "imprint push{where} ORG/NAME"',
-        ]
-    )
+    release = f'to release: "imprint wheel{where}", "imprint push{where} ORG/NAME"'
+    if built.manifest.sample:
+        release = f'to release: "imprint build{where}" without --sample'
+    return [f'next: "imprint show {_here(built.folder)}", "imprint verify{where}"', release]
 
 
 def build_facts(built: Build) -> dict[str, object]:
@@ -102,7 +107,7 @@ def build_facts(built: Build) -> dict[str, object]:
     import msgspec
 
     return {
-        "folder": built.folder,
+        "folder": built.url or built.folder,
         "rejected": built.rejected,
         "reasons": built.reasons,
         "warnings": built.warnings,

@@ -16,6 +16,7 @@ from imprint.rooms.read.files import (
     Unreadable,
     chunks,
     list_files,
+    list_objects,
     name_format,
 )
 from imprint.rooms.read.ranges import Range, can_be_cut, cut
@@ -39,6 +40,7 @@ __all__ = [
     "can_be_cut",
     "cut",
     "list_files",
+    "list_objects",
     "look",
     "read",
 ]

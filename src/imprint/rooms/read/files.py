@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 from imprint.errors import Fault, ImprintError, ProjectError, RawError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 FORMATS = {".txt": "txt", ".jsonl": "jsonl", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
@@ -73,18 +73,10 @@ def list_files(raw: Path, include: Sequence[str], exclude: Sequence[str]) -> lis
         RawError: folders that cannot be listed, links that lead nowhere.
         ProjectError: sidecars, which are not there yet.
     """
-    from imprint.settings import glob_matches
-
     faults: list[Fault] = []
-    found = [
-        (relative, path)
-        for relative, path in _walk(raw, faults)
-        if any(glob_matches(glob, escape_path(relative)) for glob in include)
-        and not any(glob_matches(glob, escape_path(relative)) for glob in exclude)
-    ]
+    found = _wanted(_walk(raw, faults), include, exclude)
     if faults:
         raise RawError(sorted(faults, key=lambda fault: fault.place))
-    found.sort()
     _refuse_sidecars([escape_path(relative) for relative, _ in found])
     files = []
     for relative, path in found:
@@ -93,6 +85,45 @@ def list_files(raw: Path, include: Sequence[str], exclude: Sequence[str]) -> lis
             RawFile(path, escape_path(relative), status.st_size, status.st_mtime_ns, status.st_ino)
         )
     return files
+
+
+def list_objects(
+    raw: Path,
+    objects: Mapping[str, tuple[int, int]],
+    include: Sequence[str],
+    exclude: Sequence[str],
+) -> list[RawFile]:
+    """List raw files that lie on a store, in order of their path's bytes.
+
+    Args:
+        raw: the folder that stands for raw/.
+        objects: by name under raw/, the size and a number for the version.
+        include: globs, of which one must fit the escaped path.
+        exclude: globs, of which none may fit.
+
+    Raises:
+        ProjectError: sidecars, which are not there yet.
+    """
+    names = (name for name in objects if not any(part[:1] == "." for part in name.split("/")))
+    found = _wanted(((name.encode(), raw / name) for name in names), include, exclude)
+    _refuse_sidecars([escape_path(relative) for relative, _ in found])
+    return [
+        RawFile(path, escape_path(name), *objects[name.decode()], inode=0) for name, path in found
+    ]
+
+
+def _wanted(
+    found: Iterable[tuple[bytes, Path]], include: Sequence[str], exclude: Sequence[str]
+) -> list[tuple[bytes, Path]]:
+    """Return the files that are included, in order."""
+    from imprint.settings import glob_matches
+
+    return sorted(
+        (relative, path)
+        for relative, path in found
+        if any(glob_matches(glob, escape_path(relative)) for glob in include)
+        and not any(glob_matches(glob, escape_path(relative)) for glob in exclude)
+    )
 
 
 def _walk(raw: Path, faults: list[Fault]) -> Iterator[tuple[bytes, Path]]:

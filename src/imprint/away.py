@@ -1,0 +1,275 @@
+"""Run the tasks of a project that lies on an object store.
+
+Tasks read and write files. Each of them has a twin here that fetches what it reads, runs it, and
+puts what it wrote on the store. The rest of a build works on a folder of this machine that stands
+for the project: its declaration, its parts, its ledger; of shards it holds stubs, of their size and
+without their bytes. An object cannot be renamed: shards have their digest in their name, and the
+manifest, which lists them, is put there last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from imprint.engine import SMALL
+from imprint.errors import DatasetError
+from imprint.inputs import Examine, Survey, examine
+from imprint.loader import MANIFEST
+from imprint.manifest import Manifest
+from imprint.prepare import prepare
+from imprint.rooms.read import RawFile
+from imprint.rooms.write import join_groups, write_group
+from imprint.store import LOCK, Object
+from imprint.swap import NEW, machine_faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from imprint.engine import Engine
+    from imprint.inputs import RawInput
+    from imprint.partitions import Partition
+    from imprint.prepare import Part
+    from imprint.project import Project
+    from imprint.rooms.read import Range
+    from imprint.rooms.write import JoinGroups, WriteGroup, Written
+    from imprint.store import Store
+
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+PARTS = "build/cache/parts"
+GROUPS = "build/cache/groups"
+DATA = "build/dataset/data"
+
+OURS = (f"{DATA}/", f"{GROUPS}/", "build/cache/shards.json", LOCK, "build/.lock")
+"""Beginnings of names that are not the same here and there."""
+
+PART_FILES = (".arrow", ".rejected.arrow", ".json")
+"""Files of a part; the last says that the others are whole."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class There:
+    """A task whose files lie on a store."""
+
+    store: Store
+    home: Path
+    """What the paths in the argument are under, wherever it came from."""
+    argument: Any
+    names: tuple[str, ...] = ()
+    """Objects of the row groups that it joins."""
+
+
+class Away:
+    """Runs the twins of tasks.
+
+    Args:
+        engine: where.
+        store: where the project lies.
+    """
+
+    def __init__(self, engine: Engine, store: Store) -> None:
+        self._engine = engine
+        self._store = store
+        self._before: dict[str, str] = {}
+        self._shards: dict[Path, str] = {}
+
+    def run(
+        self, task: Callable[[Argument], Result], arguments: Sequence[Argument], size: int = SMALL
+    ) -> Iterator[Result]:
+        """Yield `task(argument)` for each argument, in their order."""
+        there = [
+            There(self._store, self._store.home, each, self._names(each)) for each in arguments
+        ]
+        results = self._engine.run(TWINS[task], there, size)
+        for argument, result in zip(arguments, results, strict=True):
+            self._arrive(argument, result)
+            yield result
+
+    def begin(self) -> None:
+        """Make the folder of this machine what the store has."""
+        store = self._store
+        store.mirror("build", OURS)
+        self._before = self._digests()
+        there, listed = store.objects(DATA), {}
+        with contextlib.suppress(DatasetError):
+            for file in Manifest.open(store.home / "build" / "dataset").files:
+                name = f"build/dataset/{file.path}"
+                if name in there and there[name].bytes == file.bytes:
+                    stub = re.sub(r"-[0-9a-f]{16}\.parquet$", ".parquet", name)
+                    listed[store.home / stub] = name
+        self._shards = listed
+        for path in (store.home / DATA).glob("*"):
+            if path not in listed:
+                path.unlink()
+
+    def leave(self) -> None:
+        """Put on the store what has changed here, the manifest last; then delete what is past."""
+        store = self._store
+        now = self._digests()
+        last = f"build/dataset/{MANIFEST}"
+        changed = [name for name, digest in now.items() if self._before.get(name) != digest]
+        for name in sorted(changed, key=lambda name: (name == last, name)):
+            if not name.startswith(f"{PARTS}/"):
+                store.keep(name, store.home / name)
+        used = {path.name for path in (store.home / PARTS).glob("*")}
+        past = [name for name in store.objects(PARTS) if name.rpartition("/")[2] not in used]
+        past += store.objects(GROUPS)
+        if last in now:
+            manifest = Manifest.open(store.home / "build" / "dataset")
+            listed = {last, *(f"build/dataset/{file.path}" for file in manifest.files)}
+            past += [name for name in store.objects("build/dataset") if name not in listed]
+        store.remove(past)
+
+    def _digests(self) -> dict[str, str]:
+        """Return a digest of every file of build/ that is the same here and there."""
+        home = self._store.home
+        found = ((path.relative_to(home).as_posix(), path) for path in (home / "build").rglob("*"))
+        return {
+            name: "" if name.startswith(PARTS) else _digest(path)
+            for name, path in sorted(found)
+            if path.is_file() and not name.startswith(OURS) and NEW not in name
+        }
+
+    def _names(self, argument: object) -> tuple[str, ...]:
+        """Return the objects of the row groups that a task joins."""
+        sources = getattr(argument, "sources", ())
+        return tuple(
+            self._shards.get(each.path) or f"{GROUPS}/{each.path.name}" for each in sources
+        )
+
+    def _arrive(self, argument: Any, result: Any) -> None:
+        """Bring home what the next pass needs of a task."""
+        if hasattr(argument, "stretches"):
+            for suffix in PART_FILES:
+                self._store.bring(f"{PARTS}/{result.key}{suffix}")
+        elif hasattr(argument, "path") and _is_shard(result.path):
+            with machine_faults(result.path):
+                result.path.parent.mkdir(parents=True, exist_ok=True)
+                with result.path.open("wb") as stub:
+                    stub.truncate(result.bytes)
+
+
+@contextlib.contextmanager
+def away(project: Project, processes: Engine) -> Iterator[Engine]:
+    """Give an engine for a project wherever it lies, and leave there what was made.
+
+    Args:
+        project: on a store, or in a folder of this machine.
+        processes: what runs the tasks.
+
+    Raises:
+        MachineError: another command is at work there, or the store refuses something.
+    """
+    store = project.store
+    if store is None:
+        yield processes
+        return
+    with store.locked():
+        there = Away(processes, store)
+        there.begin()
+        yield there
+        there.leave()
+
+
+def examine_there(task: There) -> list[str] | Survey:
+    """Fetch raw files, and hash or survey them."""
+    argument: Examine = task.argument
+    inputs = tuple(_fetched(task, each) for each in argument.inputs)
+    return examine(dataclasses.replace(argument, inputs=inputs))
+
+
+def prepare_there(task: There) -> Part:
+    """Fetch the raw files of a partition, make its part, and keep it."""
+    partition: Partition = task.argument
+    stretches = tuple(
+        dataclasses.replace(each, input=_fetched(task, each.input, each.range))
+        for each in partition.stretches
+    )
+    with task.store.workshop() as folder:
+        part = prepare(dataclasses.replace(partition, stretches=stretches, folder=folder))
+        for suffix in PART_FILES:
+            task.store.keep(f"{PARTS}/{part.key}{suffix}", folder / f"{part.key}{suffix}")
+    return part
+
+
+def write_group_there(task: There) -> Written:
+    """Fetch the parts that a row group is gathered from, write it, and keep it."""
+    argument: WriteGroup = task.argument
+    parts: dict[Path, Path] = {}
+    for piece in argument.group.pieces:
+        if piece.part not in parts:
+            parts[piece.part] = task.store.fetch(_name(task, piece.part))
+    pieces = tuple(
+        dataclasses.replace(piece, part=parts[piece.part]) for piece in argument.group.pieces
+    )
+    group = dataclasses.replace(argument.group, pieces=pieces)
+    with task.store.workshop() as folder:
+        path = folder / argument.path.name
+        written = write_group(dataclasses.replace(argument, group=group, path=path))
+        return _kept(task, written, argument.path)
+
+
+def join_groups_there(task: There) -> Written:
+    """Fetch row groups, join them to a shard, and keep it."""
+    argument: JoinGroups = task.argument
+    sources = tuple(
+        source._replace(path=task.store.fetch(name))
+        for source, name in zip(argument.sources, task.names, strict=True)
+    )
+    with task.store.workshop() as folder:
+        path = folder / argument.path.name
+        written = join_groups(dataclasses.replace(argument, path=path, sources=sources))
+        return _kept(task, written, argument.path)
+
+
+TWINS: dict[Any, Any] = {
+    examine: examine_there,
+    prepare: prepare_there,
+    write_group: write_group_there,
+    join_groups: join_groups_there,
+}
+"""Each task, and what does the same for a project on a store."""
+
+
+def _fetched(task: There, given: RawInput, within: Range | None = None) -> RawInput:
+    """Return a raw file as it lies here once it is fetched; of JSON lines the range alone."""
+    file, known = given.file, Object(given.file.bytes, given.file.mtime_ns)
+    name = _name(task, file.path)
+    if within is not None and given.survey and given.survey.reading.format == "jsonl":
+        copy = task.store.fetch_range(name, known, within.start, within.end)
+    else:
+        copy = task.store.fetch(name, known)
+    status = copy.stat()
+    here = RawFile(copy, file.raw_file, status.st_size, status.st_mtime_ns, status.st_ino)
+    return dataclasses.replace(given, file=here)
+
+
+def _kept(task: There, written: Written, path: Path) -> Written:
+    """Put a shard or a row group on the store; return it as its task named it."""
+    name = f"{GROUPS}/{path.name}"
+    if _is_shard(path):
+        name = f"{DATA}/{path.stem}-{written.sha256[:16]}.parquet"
+    task.store.keep(name, written.path)
+    return dataclasses.replace(written, path=path)
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_shard(path: Path) -> bool:
+    """Say whether a file belongs to the dataset; others are row groups to be joined."""
+    return path.parent.name == "data"
+
+
+def _name(task: There, path: Path) -> str:
+    """Return the name in the project of a path."""
+    return path.relative_to(task.home).as_posix()
