@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -276,8 +277,19 @@ def write_raw_table(path: Path, files: Sequence[FileRead]) -> None:
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist([dataclasses.asdict(each) for each in files]), sink)
+    names = [field.name for field in dataclasses.fields(FileRead)]
+    columns = {name: [getattr(each, name) for each in files] for name in names}
+    pq.write_table(pa.table(columns), sink)
     write_file(path, sink.getvalue().to_pybytes())
+
+
+def read_raw_table(path: Path) -> tuple[FileRead, ...]:
+    """Return how each raw file was read, as build/raw.parquet has it.
+
+    Raises:
+        DatasetError: it is damaged.
+    """
+    return tuple(itertools.starmap(FileRead, zip(*_columns(path, None).values(), strict=True)))
 
 
 def read_raw_digests(path: Path) -> dict[str, str]:
@@ -286,19 +298,26 @@ def read_raw_digests(path: Path) -> dict[str, str]:
     Raises:
         DatasetError: it is damaged.
     """
+    if not path.exists():
+        return {}
+    table = _columns(path, ["raw_file", "sha256"])
+    names = (f"raw/{name}" for name in table["raw_file"])
+    return dict(zip(names, table["sha256"], strict=True))
+
+
+def _columns(path: Path, names: list[str] | None) -> dict[str, list[Any]]:
+    """Return columns of build/raw.parquet."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not path.exists():
-        return {}
     try:
-        table = pq.read_table(path, columns=["raw_file", "sha256"]).to_pydict()
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=names)
     except (OSError, pa.ArrowException) as error:
         raise DatasetError(
             Fault(str(path), "damaged", "what the build wrote", 'run "imprint build" again')
         ) from error
-    names = (f"raw/{name}" for name in table["raw_file"])
-    return dict(zip(names, table["sha256"], strict=True))
+    return {name: table[name].to_pylist() for name in table.column_names}
 
 
 def _remembered(path: Path) -> Memory:

@@ -20,7 +20,16 @@ from imprint.rooms.choose import choose
 from imprint.rooms.clean import clean
 from imprint.rooms.correct import correct
 from imprint.rooms.language import expect, language
-from imprint.rooms.read import RawFile, Reading, Unreadable, Want, look, read
+from imprint.rooms.read import (
+    RawFile,
+    Reading,
+    Unreadable,
+    Want,
+    is_small_text,
+    look,
+    read,
+    read_many,
+)
 from imprint.rooms.source import require, source
 from imprint.rooms.step import note, take
 from imprint.swap import NEW, machine_faults, write_file
@@ -183,15 +192,52 @@ def batches(partition: Partition, readings: list[Reading]) -> Iterator[tuple[pa.
 
     waiting: list[pa.RecordBatch] = []
     unit, size = "", 0
-    for each in partition.stretches:
-        for batch in _read_file(each, partition.recipe.want, readings):
-            if waiting and (size >= BATCH_BYTES or unit != each.input.options.unit):
-                yield pa.concat_batches(waiting), unit
-                waiting, size = [], 0
-            waiting.append(batch)
-            unit, size = each.input.options.unit, size + batch["text"].nbytes
+    for batch, its_unit in _read_all(partition, readings):
+        if waiting and (size >= BATCH_BYTES or unit != its_unit):
+            yield pa.concat_batches(waiting), unit
+            waiting, size = [], 0
+        waiting.append(batch)
+        unit, size = its_unit, size + batch["text"].nbytes
     if waiting:
         yield pa.concat_batches(waiting), unit
+
+
+def _read_all(
+    partition: Partition, readings: list[Reading]
+) -> Iterator[tuple[pa.RecordBatch, str]]:
+    """Yield the records of every file with its unit, small texts together."""
+    want = partition.recipe.want
+    for together in _runs(partition.stretches):
+        batch, taken = None, list[Reading | None]([None] * len(together))
+        if len(together) > 1:
+            batch, taken = read_many([each.input.file for each in together], want)
+        if batch is not None:
+            yield choose(batch, want.most), "document"
+        for each, reading in zip(together, taken, strict=True):
+            if reading is None:
+                for one in _read_file(each, want, readings):
+                    yield one, each.input.options.unit
+            else:
+                _refuse_changed(each.input.file)
+                readings.append(reading)
+
+
+def _runs(stretches: Sequence[Stretch]) -> Iterator[list[Stretch]]:
+    """Yield files by themselves, and runs of small texts of about a batch."""
+    run: list[Stretch] = []
+    size = 0
+    for each in stretches:
+        small = is_small_text(each.input.file, each.input.options)
+        if run and (not small or size >= BATCH_BYTES):
+            yield run
+            run, size = [], 0
+        if small:
+            run.append(each)
+            size += each.bytes
+        else:
+            yield [each]
+    if run:
+        yield run
 
 
 def _read_file(given: Stretch, want: Want, readings: list[Reading]) -> Iterator[pa.RecordBatch]:

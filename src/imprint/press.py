@@ -19,13 +19,14 @@ from imprint.inputs import (
     merkle,
     raw_inputs,
     read_raw_digests,
+    read_raw_table,
     write_raw_table,
 )
 from imprint.manifest import Manifest, Records
 from imprint.partitions import Recipe, partitions
 from imprint.prepare import files_of, kept, prepare, refuse_other_keys
 from imprint.project import Project
-from imprint.publish import corrected, counts, describe, reasons, shards
+from imprint.publish import counts, describe, reasons, shards, warnings
 from imprint.sample import PARTS, draw, narrowed, prepare_sample
 from imprint.settle import Settled, settle
 
@@ -121,9 +122,24 @@ def build(
         chosen(engine, workers, address) as processes,
         away(project, processes) as there,
     ):
-        built, pressed = press(project, project.build, there, fresh=fresh, progress=progress)
+        inputs = raw_inputs(project, there, project.build / "cache", trust=not fresh)
+        state = reuse.state(project, inputs)
+        before = None if fresh or project.store else reuse.unchanged(project.build, state)
+        if before is not None:
+            return _as_it_was(project, before.warnings)
+        place = project.build
+        built, pressed = press(project, inputs, place, there, fresh=fresh, progress=progress)
         _forget(pressed)
+        reuse.remember_whole(project.build, state, built.warnings)
     return built
+
+
+def _as_it_was(project: Project, warnings: tuple[str, ...]) -> Build:
+    """Return the build that is there."""
+    manifest = Manifest.open(project.dataset)
+    files = read_raw_table(project.build / "raw.parquet")
+    ledger = project.build / "rejected.jsonl"
+    return Build(project.dataset, manifest, ledger, manifest.rejected, files, warnings)
 
 
 def _refuse_no_sample(sample: int | None) -> None:
@@ -167,7 +183,8 @@ def check(
         away(project, processes) as there,
     ):
         cache = project.build / "cache"
-        pressed = _settled(project, cache, there, fresh=False, progress=progress)
+        inputs = raw_inputs(project, there, cache, trust=True)
+        pressed = _settled(project, inputs, cache, there, fresh=False, progress=progress)
     settled = pressed.settled
     problems: list[str] = []
     try:
@@ -176,7 +193,7 @@ def check(
         problems += error.lines()
     return Checked(
         tuple(problems),
-        warnings(project, pressed),
+        warnings(project, pressed.settled),
         counts(settled),
         reasons(settled),
         pressed.files,
@@ -184,22 +201,30 @@ def check(
 
 
 def press(
-    project: Project, place: Path, processes: Engine, *, fresh: bool, progress: Progress | None
+    project: Project,
+    inputs: list[RawInput],
+    place: Path,
+    processes: Engine,
+    *,
+    fresh: bool,
+    progress: Progress | None,
 ) -> tuple[Build, Pressed]:
     """Press a project into the folder `place`, which may be another than its build/.
 
     Args:
         project: what to press.
+        inputs: its raw files.
         place: where dataset/, the ledger and the cache belong.
         processes: what runs the tasks.
         fresh: trust no cache.
         progress: is told how far it is.
     """
-    pressed = _settled(project, place / "cache", processes, fresh=fresh, progress=progress)
+    cache = place / "cache"
+    pressed = _settled(project, inputs, cache, processes, fresh=fresh, progress=progress)
     new = place / f"dataset{swap.NEW}"
     with swap.machine_faults(place):
         tasks = shards(pressed.settled, pressed.parts, project, new / "data")
-        memory = place / "cache" / "shards.json"
+        memory = cache / "shards.json"
         shelf = reuse.NOTHING if fresh else reuse.recall(memory, place / "dataset" / "data")
         scratch = place / f"groups{swap.NEW}"
         run = reuse.write_shards(tasks, project.record, scratch, processes, shelf)
@@ -214,7 +239,7 @@ def press(
         place / "rejected.jsonl",
         reasons(pressed.settled),
         pressed.files,
-        warnings(project, pressed),
+        warnings(project, pressed.settled),
         project.url and f"{project.url}/build/dataset",
     )
     return result, pressed
@@ -281,13 +306,18 @@ def differences(before: dict[str, str], now: dict[str, str]) -> list[str]:
 
 
 def _settled(
-    project: Project, cache: Path, processes: Engine, *, fresh: bool, progress: Progress | None
+    project: Project,
+    inputs: list[RawInput],
+    cache: Path,
+    processes: Engine,
+    *,
+    fresh: bool,
+    progress: Progress | None,
 ) -> Pressed:
     """Prepare and settle."""
     folder = cache / ("parts" if project.sample is None else PARTS)
     if fresh and folder.exists():
         shutil.rmtree(folder)
-    inputs = raw_inputs(project, processes, cache, trust=not fresh)
     tasks, task = partitions(inputs, Recipe.of(project), folder), prepare
     if project.sample is not None:
         size = sum(each.bytes() for each in tasks)
@@ -305,33 +335,6 @@ def _settled(
     settled = settle(whole, files, folder, project)
     paths = tuple(part.accepted(folder) for part in whole)
     return Pressed(inputs, files_read(inputs, files), paths, settled)
-
-
-def warnings(project: Project, pressed: Pressed) -> tuple[str, ...]:
-    """Return what a curator should know before a release."""
-    settled, settings = pressed.settled, project.settings
-    said = []
-    if not settings.date:
-        said.append(
-            'schema/dataset.toml: date is empty; give the day of the release as "YYYY-MM-DD"'
-        )
-    said += [
-        f'schema/errata.toml: erratum "{each.wrong}" matched nothing that is published'
-        for each in corrected(project, settled)
-        if each.count == 0 and project.sample is None
-    ]
-    present = set(settled.kept["split"].unique())
-    said += [
-        f'schema/dataset.toml: split "{name}" got no record; it is left out'
-        for name in settings.splits.shares
-        if name not in present
-    ]
-    found = sorted(set(settled.kept["language"].unique()) - set(settings.languages) - {"und"})
-    if found:
-        said.append(
-            "schema/dataset.toml: records in languages that are not declared: " + ", ".join(found)
-        )
-    return tuple(said)
 
 
 def _leave_ledger(place: Path, pressed: Pressed) -> None:

@@ -135,6 +135,33 @@ def corrected(project: Project, settled: Settled) -> tuple[Corrected, ...]:
     )
 
 
+def warnings(project: Project, settled: Settled) -> tuple[str, ...]:
+    """Return what a curator should know before a release."""
+    settings = project.settings
+    said = []
+    if not settings.date:
+        said.append(
+            'schema/dataset.toml: date is empty; give the day of the release as "YYYY-MM-DD"'
+        )
+    said += [
+        f'schema/errata.toml: erratum "{each.wrong}" matched nothing that is published'
+        for each in corrected(project, settled)
+        if each.count == 0 and project.sample is None
+    ]
+    present = set(settled.kept["split"].unique())
+    said += [
+        f'schema/dataset.toml: split "{name}" got no record; it is left out'
+        for name in settings.splits.shares
+        if name not in present
+    ]
+    found = sorted(set(settled.kept["language"].unique()) - set(settings.languages) - {"und"})
+    if found:
+        said.append(
+            "schema/dataset.toml: records in languages that are not declared: " + ", ".join(found)
+        )
+    return tuple(said)
+
+
 def _stepped(project: Project, settled: Settled) -> tuple[Stepped, ...]:
     """Return what each declared step did."""
     import polars as pl

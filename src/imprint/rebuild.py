@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from imprint import catalog, swap
 from imprint.engine import cores, engine
 from imprint.errors import ImprintError, MachineError
-from imprint.inputs import read_raw_digests
+from imprint.inputs import raw_inputs, read_raw_digests
 from imprint.manifest import Manifest, altered
 from imprint.press import differences, locked, opened, press
 from imprint.project import Project
+from imprint.reuse import BESIDE
 from imprint.store import is_url
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from imprint.press import Progress
 
-BESIDE = ("dataset/imprint.json", "rejected.jsonl", "raw.parquet", "release.parquet")
+UNLISTED = ("dataset/imprint.json", *BESIDE)
 """Files of a build that no manifest lists."""
 
 
@@ -74,7 +75,8 @@ def verify(
     place = project.build / f"verify{swap.NEW}"
     with locked(project), _cleared(place), engine(workers or cores()) as processes:
         try:
-            built, pressed = press(project, place, processes, fresh=True, progress=progress)
+            inputs = raw_inputs(project, processes, place / "cache", trust=False)
+            built, pressed = press(project, inputs, place, processes, fresh=True, progress=progress)
         except ImprintError as error:
             if isinstance(error, MachineError) or not found:
                 raise
@@ -124,7 +126,7 @@ def _rebuilt_differently(build: Path, again: Path, before: Manifest, now: Manife
     """Say which files a rebuild has that the build has not; the listed ones by their manifests."""
     old = {f"build/dataset/{file.path}": file.sha256 for file in before.files}
     new = {f"build/dataset/{file.path}": file.sha256 for file in now.files}
-    for name in BESIDE:
+    for name in UNLISTED:
         old[f"build/{name}"], new[f"build/{name}"] = _digest(build / name), _digest(again / name)
     return [f"{each} by a rebuild" for each in differences(old, new)]
 

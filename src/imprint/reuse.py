@@ -1,18 +1,23 @@
-"""What the dataset of the last build holds that the next one can take over as it is.
+"""What of the last build the next one can take over: all of it, or shards, or row groups.
 
-A row group is known by a key of all that decides its bytes. The memory says which row groups each
-shard has, and what the file was when it was written; one that is not that any more is not used.
+A build is known by a digest of all that it is made from; where nothing is new, and no file that it
+left was touched, there is nothing to do. A row group is known by a key of all that decides its
+bytes. The memory says which row groups each shard has, and what the file was when it was written;
+one that is not that any more is not used.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import shutil
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from imprint.inputs import merkle
+from imprint.manifest import own_digest, tools
 from imprint.rooms.write import JoinGroups, WriteGroup, Written, join_groups, write_group
 from imprint.rooms.write.footer import Source
 from imprint.swap import write_file
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imprint.engine import Engine
+    from imprint.inputs import RawInput
+    from imprint.project import Project
     from imprint.records import RecordSchema
     from imprint.rooms.write import Shard
 
@@ -40,6 +47,16 @@ class Known(msgspec.Struct, frozen=True, array_like=True):
     """Keys of its row groups, in their order."""
 
 
+class Whole(msgspec.Struct, frozen=True):
+    """What a build was, as a whole."""
+
+    state: str
+    """Digest of all that it was made from."""
+    stamps: dict[str, tuple[int, int, int]]
+    """Size, time and inode of each file that it left, by its path under build/."""
+    warnings: tuple[str, ...]
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shelf:
     """Shards of the last build."""
@@ -51,6 +68,52 @@ class Shelf:
 
 
 NOTHING = Shelf({}, {})
+
+WHOLE = "cache/built.json"
+"""Under build/: the memory of the last build."""
+
+BESIDE = ("rejected.jsonl", "raw.parquet", "release.parquet")
+"""Files that a build leaves beside the dataset."""
+
+
+def state(project: Project, inputs: Sequence[RawInput]) -> str:
+    """Return a digest of all that a build is made from."""
+    released = project.schema.glob("releases*/*")
+    made_of = [
+        [merkle(inputs), project.declaration_digests(), project.sample],
+        sorted((path.name, _stamp(path)) for path in [*released, project.schema / "releases.toml"]),
+        [tools(), own_digest()],
+    ]
+    return hashlib.sha256(msgspec.json.encode(made_of)).hexdigest()
+
+
+def unchanged(build: Path, now: str) -> Whole | None:
+    """Return the last build, where it was made from the same and its files are as it left them.
+
+    Args:
+        build: the folder build/.
+        now: the digest of all that a build would be made from.
+    """
+    try:
+        whole = msgspec.json.decode((build / WHOLE).read_bytes(), type=Whole)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    same = whole.state == now and whole.stamps == _stamps(build)
+    return whole if same else None
+
+
+def remember_whole(build: Path, now: str, warnings: Sequence[str]) -> None:
+    """Note what a build was made from, and what its files are."""
+    whole = Whole(now, _stamps(build), tuple(warnings))
+    write_file(build / WHOLE, msgspec.json.encode(whole))
+
+
+def _stamps(build: Path) -> dict[str, tuple[int, int, int]]:
+    """Return size, time and inode of every file that a build left."""
+    beside = [build / name for name in BESIDE]
+    found = (path for path in [*(build / "dataset").rglob("*"), *beside] if not path.is_dir())
+    stamps = ((path.relative_to(build).as_posix(), _stamp(path)) for path in found)
+    return {name: stamp for name, stamp in stamps if stamp is not None}
 
 
 def recall(memory: Path, data: Path) -> Shelf:

@@ -19,7 +19,9 @@ from imprint.rooms.read.files import (
     list_objects,
     name_format,
 )
+from imprint.rooms.read.many import is_small_text, read_many
 from imprint.rooms.read.ranges import Range, can_be_cut, cut
+from imprint.rooms.read.reading import Reading
 from imprint.rooms.read.rows import Position, Want
 
 if TYPE_CHECKING:
@@ -39,37 +41,13 @@ __all__ = [
     "Want",
     "can_be_cut",
     "cut",
+    "is_small_text",
     "list_files",
     "list_objects",
     "look",
     "read",
+    "read_many",
 ]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Reading:
-    """How a file is read, decided on the file itself."""
-
-    raw_file: str
-    format: str
-    """"txt", "jsonl", "csv", "parquet", or "" where nothing reads it."""
-    compression: str = ""
-    """"" or "gzip"."""
-    encoding: str = ""
-    """The codec, by Python's name; "" for Parquet."""
-    delimiter: str = ""
-    """Of a CSV file; "" also where it has one column."""
-    quote: str = ""
-    """The quotation mark of a CSV file; "" where it has none."""
-    escape: str = ""
-    """What takes a CSV delimiter's meaning away; "" where only doubled marks do."""
-    columns: tuple[str, ...] = ()
-    """Of CSV and Parquet."""
-    why: str = ""
-    """A sentence on how encoding and delimiter are known."""
-    reason: str | None = None
-    """Why the file gives no record, a code of the ledger; None where it gives some."""
-    detail: str | None = None
 
 
 def look(path: Path, raw_file: str, options: ReadOptions) -> Reading:

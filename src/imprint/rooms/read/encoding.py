@@ -29,6 +29,9 @@ MARKS = (
 )
 """Byte order mark -> codec. Source: Unicode Standard, section 2.6, table 2-4."""
 
+UTF8_THROUGHOUT = "UTF-8 throughout"
+"""How the code of most files is known."""
+
 SAMPLE_BYTES = 4 * 2**20
 """How much the detector looks at. Chosen: it takes 1 to 3 s then."""
 
@@ -197,7 +200,7 @@ def _find_unmarked(path: Path, raw_file: str, compression: str, *, by_line: bool
             counts = _count_lines(block, fits=fits)
             plain, good, bad = (a + b for a, b in zip((plain, good, bad), counts, strict=True))
     if not sample:
-        return Code("utf-8", "UTF-8 throughout")
+        return Code("utf-8", UTF8_THROUGHOUT)
     broken = Code("utf-8", f"UTF-8 but for {bad} lines")
     if by_line and good > bad:
         return broken

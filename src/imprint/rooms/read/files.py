@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import operator
 import os
 import stat
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from imprint.errors import Fault, ImprintError, ProjectError, RawError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+What = TypeVar("What")
 
 FORMATS = {".txt": "txt", ".jsonl": "jsonl", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet"}
 """Suffix -> format. Source: README, "Make one of your own"."""
@@ -78,13 +81,10 @@ def list_files(raw: Path, include: Sequence[str], exclude: Sequence[str]) -> lis
     if faults:
         raise RawError(sorted(faults, key=lambda fault: fault.place))
     _refuse_sidecars([escape_path(relative) for relative, _ in found])
-    files = []
-    for relative, path in found:
-        status = path.stat()
-        files.append(
-            RawFile(path, escape_path(relative), status.st_size, status.st_mtime_ns, status.st_ino)
-        )
-    return files
+    return [
+        RawFile(path, escape_path(name), each.st_size, each.st_mtime_ns, each.st_ino)
+        for name, (path, each) in found
+    ]
 
 
 def list_objects(
@@ -105,53 +105,50 @@ def list_objects(
         ProjectError: sidecars, which are not there yet.
     """
     names = (name for name in objects if not any(part[:1] == "." for part in name.split("/")))
-    found = _wanted(((name.encode(), raw / name) for name in names), include, exclude)
+    found = _wanted(((name.encode(), objects[name]) for name in names), include, exclude)
     _refuse_sidecars([escape_path(relative) for relative, _ in found])
-    return [
-        RawFile(path, escape_path(name), *objects[name.decode()], inode=0) for name, path in found
-    ]
+    return [RawFile(raw / name.decode(), escape_path(name), *each, inode=0) for name, each in found]
 
 
 def _wanted(
-    found: Iterable[tuple[bytes, Path]], include: Sequence[str], exclude: Sequence[str]
-) -> list[tuple[bytes, Path]]:
+    found: Iterable[tuple[bytes, What]], include: Sequence[str], exclude: Sequence[str]
+) -> list[tuple[bytes, What]]:
     """Return the files that are included, in order."""
     from imprint.settings import glob_matches
 
-    return sorted(
-        (relative, path)
-        for relative, path in found
-        if any(glob_matches(glob, escape_path(relative)) for glob in include)
-        and not any(glob_matches(glob, escape_path(relative)) for glob in exclude)
-    )
+    def fits(path: str) -> bool:
+        """Say whether a file is included."""
+        included = any(glob_matches(glob, path) for glob in include)
+        return included and not any(glob_matches(glob, path) for glob in exclude)
+
+    wanted = (each for each in found if fits(escape_path(each[0])))
+    return sorted(wanted, key=operator.itemgetter(0))
 
 
-def _walk(raw: Path, faults: list[Fault]) -> Iterator[tuple[bytes, Path]]:
-    """Yield (path under raw, path) of every file that is not hidden, in no order."""
+def _walk(raw: Path, faults: list[Fault]) -> Iterator[tuple[bytes, tuple[Path, os.stat_result]]]:
+    """Yield (path under raw, (path, status)) of every file that is not hidden, in no order."""
     root = raw.resolve()
     waiting: list[tuple[bytes, Path, tuple[Path, ...]]] = [(b"", raw, (root,))]
     while waiting:
         prefix, folder, above = waiting.pop()
         try:
-            names = [entry.name for entry in folder.iterdir()]
+            with os.scandir(folder) as listed:
+                entries = [each for each in listed if not each.name.startswith(".")]
         except OSError as error:
             faults.append(_cannot_read(escape_path(prefix) or ".", error))
             continue
-        for name in names:
-            if name.startswith("."):
-                continue
-            path, relative = folder / name, prefix + os.fsencode(name)
-            real = path.resolve() if path.is_symlink() else path
-            if path.is_symlink() and not real.is_relative_to(root):
+        for entry in entries:
+            path, relative = folder / entry.name, prefix + os.fsencode(entry.name)
+            if entry.is_symlink() and not path.resolve().is_relative_to(root):
                 continue
             try:
-                mode = path.stat().st_mode
+                status = entry.stat()
             except OSError as error:
                 faults.append(_cannot_read(escape_path(relative), error))
                 continue
-            if stat.S_ISREG(mode):
-                yield relative, path
-            elif stat.S_ISDIR(mode) and path.resolve() not in above:
+            if stat.S_ISREG(status.st_mode):
+                yield relative, (path, status)
+            elif stat.S_ISDIR(status.st_mode) and path.resolve() not in above:
                 waiting.append((relative + b"/", path, (*above, path.resolve())))
 
 

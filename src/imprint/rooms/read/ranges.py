@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from imprint.rooms.read import Reading
+    from imprint.rooms.read.reading import Reading
 
 RANGE_BYTES = 15_000_000
 """What a range comes to at least: two chunks, so that cores finish at about the same time."""
