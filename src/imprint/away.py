@@ -251,7 +251,7 @@ TWINS: dict[Any, Any] = {
 
 
 def _brought(task: There) -> Partition:
-    """Return a partition as it lies here once its raw files are fetched, and what its steps read."""
+    """Return a partition as it lies here once its raw files are fetched, and what steps read."""
     partition: Partition = task.argument
     stretches = tuple(
         dataclasses.replace(each, input=_fetched(task, each.input, each.range))
