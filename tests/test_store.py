@@ -83,8 +83,9 @@ def cluster(s3: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Ite
     from ray.cluster_utils import Cluster
 
     nodes: Any = Cluster()
-    for number in range(2):
-        there = s3 | {"TMPDIR": str(tmp_path_factory.mktemp(f"node-{number}"))}
+    nodes.folders = [tmp_path_factory.mktemp(f"node-{number}") for number in range(2)]
+    for folder in nodes.folders:
+        there = s3 | {"TMPDIR": str(folder)}
         nodes.add_node(num_cpus=1, include_dashboard=False, env_vars=there)
     nodes.wait_for_nodes()
     yield nodes
@@ -226,10 +227,55 @@ def test_ranges_and_joined_groups(s3: dict[str, str], tmp_path: Path, cluster: A
         subprocess.run([sys.executable, str(script)], env=os.environ | s3, check=True)
         if where == url:
             same(s3, "big", project)
+    for folder in cluster.folders:
+        copies = [path.stat() for path in folder.glob("imprint-*/*/copies/*")]
+        sparse = [each for each in copies if each.st_blocks * 512 < each.st_size // 2]
+        assert len(copies) > len(sparse) > 0, "ranges, and what was made of them"
     parts = opened(s3).find("bucket/big/build/cache/parts")
     assert len(parts) >= 3 * 3
     train = shards(s3, "big")["train-1.parquet"]
     assert pq.ParquetFile(pa.BufferReader(train)).num_row_groups > 2
+
+
+STEP = """
+from pathlib import Path
+from tempfile import gettempdir
+HERE = Path(__file__)
+assert HERE.is_relative_to(gettempdir()), "of another machine"
+CITY = HERE.with_name("city.txt").read_text("utf-8")
+def name_the_city(batch):
+    import pyarrow.compute as pc
+    text = pc.replace_substring(batch["text"], "kota itu", CITY)
+    return batch.set_column(batch.schema.get_field_index("text"), "text", text)
+"""
+
+
+def test_steps_and_samples(s3: dict[str, str], tmp_path: Path, cluster: Any) -> None:
+    """A step finds on each node what stands beside it, and a sample is the one of a folder."""
+    more = '[[step]]\nrun = "steps.py:name_the_city"\n'
+    calm = "Kota itu tenang sampai malam. " * 100
+    raw: dict[str, str | bytes] = {
+        f"{n:03}.jsonl": "".join(
+            json.dumps({"text": f"Berita {n} {k}: pasukan CTSO meninggalkan kota itu. {calm}"})
+            + "\n"
+            for k in range(60)
+        )
+        for n in range(100)
+    }
+    project = make(tmp_path / "corpus", raw, more=more)
+    (project / "schema" / "steps.py").write_text(STEP)
+    (project / "schema" / "city.txt").write_text("Almaty")
+    url = put(s3, project, "steps")
+    for options in ([], ["--sample", "50"]):
+        assert imprint("build", project, *options).returncode == 0
+        there = ["--engine", "ray", "--address", cluster.address]
+        done = imprint("build", url, *there, *options, **s3)
+        assert done.returncode == 0, done.stderr
+        same(s3, "steps", project)
+    assert manifest(s3, "steps").sample == 50
+    assert len(opened(s3).find("bucket/steps/build/cache/parts")) >= 2 * 3
+    kept = opened(s3).find("bucket/steps/build/cache")
+    assert {path.split("/")[4] for path in kept} == {"parts", "sample", "raw.json"}
 
 
 def test_a_reader_finds_the_old_dataset_or_the_new(s3: dict[str, str], here: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +24,8 @@ from imprint.manifest import Manifest
 from imprint.prepare import prepare
 from imprint.rooms.read import RawFile
 from imprint.rooms.write import join_groups, write_group
-from imprint.store import LOCK, Object
+from imprint.sample import draw, prepare_sample
+from imprint.store import LOCK, Object, Store
 from imprint.swap import NEW, machine_faults
 
 if TYPE_CHECKING:
@@ -37,12 +39,15 @@ if TYPE_CHECKING:
     from imprint.project import Project
     from imprint.rooms.read import Range
     from imprint.rooms.write import JoinGroups, WriteGroup, Written
-    from imprint.store import Store
+    from imprint.sample import Hashes
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
-PARTS = "build/cache/parts"
+CACHE = "build/cache"
+PARTS = (f"{CACHE}/parts/", f"{CACHE}/sample/")
+"""Where the parts are of whole builds, and of samples."""
+
 GROUPS = "build/cache/groups"
 DATA = "build/dataset/data"
 
@@ -86,7 +91,11 @@ class Away:
         there = [
             There(self._store, self._store.home, each, self._names(each)) for each in arguments
         ]
-        results = self._engine.run(TWINS[task], there, size)
+        if isinstance(task, functools.partial):
+            twin = functools.partial(TWINS[task.func], **task.keywords)
+        else:
+            twin = TWINS[task]
+        results = self._engine.run(twin, there, size)
         for argument, result in zip(arguments, results, strict=True):
             self._arrive(argument, result)
             yield result
@@ -115,10 +124,10 @@ class Away:
         last = f"build/dataset/{MANIFEST}"
         changed = [name for name, digest in now.items() if self._before.get(name) != digest]
         for name in sorted(changed, key=lambda name: (name == last, name)):
-            if not name.startswith(f"{PARTS}/"):
+            if not name.startswith(PARTS):
                 store.keep(name, store.home / name)
-        used = {path.name for path in (store.home / PARTS).glob("*")}
-        past = [name for name in store.objects(PARTS) if name.rpartition("/")[2] not in used]
+        kept = [name for folder in PARTS for name in store.objects(folder.rstrip("/"))]
+        past = [name for name in kept if name not in now]
         past += store.objects(GROUPS)
         if last in now:
             manifest = Manifest.open(store.home / "build" / "dataset")
@@ -145,9 +154,9 @@ class Away:
 
     def _arrive(self, argument: Any, result: Any) -> None:
         """Bring home what the next pass needs of a task."""
-        if hasattr(argument, "stretches"):
+        if hasattr(result, "readings"):
             for suffix in PART_FILES:
-                self._store.bring(f"{PARTS}/{result.key}{suffix}")
+                self._store.bring(f"{CACHE}/{argument.folder.name}/{result.key}{suffix}")
         elif hasattr(argument, "path") and _is_shard(result.path):
             with machine_faults(result.path):
                 result.path.parent.mkdir(parents=True, exist_ok=True)
@@ -187,15 +196,17 @@ def examine_there(task: There) -> list[str] | Survey:
 def prepare_there(task: There) -> Part:
     """Fetch the raw files of a partition, make its part, and keep it."""
     partition: Partition = task.argument
-    stretches = tuple(
-        dataclasses.replace(each, input=_fetched(task, each.input, each.range))
-        for each in partition.stretches
-    )
+    kept = f"{CACHE}/{partition.folder.name}"
     with task.store.workshop() as folder:
-        part = prepare(dataclasses.replace(partition, stretches=stretches, folder=folder))
+        part = prepare(dataclasses.replace(_brought(task), folder=folder))
         for suffix in PART_FILES:
-            task.store.keep(f"{PARTS}/{part.key}{suffix}", folder / f"{part.key}{suffix}")
+            task.store.keep(f"{kept}/{part.key}{suffix}", folder / f"{part.key}{suffix}")
     return part
+
+
+def draw_there(task: There, number: int) -> Hashes:
+    """Fetch the raw files of a partition, and find its documents for a sample."""
+    return draw(_brought(task), number)
 
 
 def write_group_there(task: There) -> Written:
@@ -231,10 +242,35 @@ def join_groups_there(task: There) -> Written:
 TWINS: dict[Any, Any] = {
     examine: examine_there,
     prepare: prepare_there,
+    prepare_sample: prepare_there,
+    draw: draw_there,
     write_group: write_group_there,
     join_groups: join_groups_there,
 }
 """Each task, and what does the same for a project on a store."""
+
+
+def _brought(task: There) -> Partition:
+    """Return a partition as it lies here once its raw files are fetched, and what steps read."""
+    partition: Partition = task.argument
+    stretches = tuple(
+        dataclasses.replace(each, input=_fetched(task, each.input, each.range))
+        for each in partition.stretches
+    )
+    recipe = partition.recipe
+    if recipe.steps:
+        root = _declaration(task.store.url, recipe.steps[0].beside)
+        steps = tuple(dataclasses.replace(each, root=root) for each in recipe.steps)
+        recipe = dataclasses.replace(recipe, steps=steps)
+    return dataclasses.replace(partition, stretches=stretches, recipe=recipe)
+
+
+@functools.cache
+def _declaration(url: str, beside: str) -> str:  # noqa: ARG001 - another one is fetched anew
+    """Fetch schema/, once in a process as long as it stays as it is; return what it is under."""
+    store = Store(url)
+    store.mirror("schema")
+    return str(store.home)
 
 
 def _fetched(task: There, given: RawInput, within: Range | None = None) -> RawInput:

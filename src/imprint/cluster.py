@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import logging
 import os
 import socket
@@ -81,7 +82,8 @@ class Cluster:
         self, task: Callable[[Argument], Result], arguments: Sequence[Argument]
     ) -> Iterator[Result]:
         """Send the tasks to the nodes, a bounded number at a time, and yield their results."""
-        remote = self._perform.options(name=task.__name__)
+        name = (task.func if isinstance(task, functools.partial) else task).__name__
+        remote = self._perform.options(name=name)
         folder = os.getcwd()  # noqa: PTH109 - a name that other machines understand, no path
         waiting: collections.deque[Any] = collections.deque()
         running: list[Any] = []

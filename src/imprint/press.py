@@ -116,7 +116,7 @@ def build(
         ImprintError: with every fault that was found; nothing was changed.
     """
     _refuse_no_sample(sample)
-    project = dataclasses.replace(opened(project, anywhere=sample is None), sample=sample)
+    project = dataclasses.replace(opened(project, anywhere=True), sample=sample)
     with (
         locked(project),
         chosen(engine, workers, address) as processes,

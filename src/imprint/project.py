@@ -146,9 +146,7 @@ class Project:
             MachineError: the store cannot be reached.
             ProjectError: schema/ is missing, or everything that is wrong in it.
         """
-        store = Store(str(path)) if is_url(path) else None
-        root = _mirrored(store) if store else pathlib.Path(path)
-        _refuse_no_project(root)
+        root, store = _found(path)
         faults: list[Fault] = list(_file_faults(root))
         dataset = _read(root, DATASET, faults)
         errata = _read(root, ERRATA, faults)
@@ -195,6 +193,14 @@ def _rule_faults(
         yield from rules.expression_faults(errata)
     if sources is not None:
         yield from rules.publisher_faults(sources)
+
+
+def _found(path: str | pathlib.Path) -> tuple[pathlib.Path, Store | None]:
+    """Return the folder of a project, or the one that stands for it and the store that it is on."""
+    store = Store(str(path)) if is_url(path) else None
+    root = _mirrored(store) if store else pathlib.Path(path)
+    _refuse_no_project(root)
+    return root, store
 
 
 def _mirrored(store: Store) -> pathlib.Path:
