@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import imprint
-from imprint import engine, partitions, press
+from imprint import changes, engine, partitions
 from imprint.errors import ImprintError, ProjectError
 from imprint.manifest import Stepped
 from tests.projects import imprint as command
@@ -254,7 +254,7 @@ def drop_ads(batch):
         before = parts(root)
         file.write_text(text)
         project_now = imprint.Project.open(root)
-        assert press.changed_since(project_now) == [f"schema/{file.name}: changed"]
+        assert changes.changed_since(project_now) == [f"schema/{file.name}: changed"]
         imprint.build(root, workers=1)
         assert not before.keys() & parts(root).keys()
         assert [row["raw_index"] for row in rows(root)] == left

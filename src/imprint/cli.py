@@ -124,12 +124,13 @@ def build(folder: str, workers: int | None, as_json: bool, quiet: bool, **option
     """Make build/ from raw/ and schema/."""
     from imprint import summary
 
-    for name in ("since", "profile"):
-        _refuse_later(f"imprint build --{name}", options[name])
+    _refuse_later("imprint build --since", options["since"])
     chosen = {name: options[name] for name in ("fresh", "sample", "engine", "address")}
     with _progress(quiet) as progress:
         built = imprint.build(folder, workers=workers, progress=progress, **chosen)
-    _print(as_json, summary.build_facts(built), lambda: summary.build(built))
+    profile = options["profile"]
+    facts = summary.build_facts(built, profile=profile)
+    _print(as_json, facts, lambda: summary.build(built, profile=profile))
     _warn(built.warnings, strict=options["strict"])
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from imprint import timing
 from imprint.digests import hash64, placed_digests, row_digests, text_digests
 from imprint.errors import Fault, MachineError, RawError
 from imprint.rooms.check import check
@@ -33,9 +34,11 @@ from imprint.rooms.read import (
 from imprint.rooms.source import require, source
 from imprint.rooms.step import note, take
 from imprint.swap import NEW, machine_faults, write_file
+from imprint.timing import Stage  # noqa: TC001 - msgspec reads it
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import pyarrow as pa
@@ -58,6 +61,8 @@ class Part(msgspec.Struct, frozen=True):
     """How many records each of these files gave, of those that are read here."""
     digest: str
     """Of both files, checked before they are used again."""
+    stages: tuple[Stage, ...] = ()
+    """What it took to make the part; of one that was there before, nothing."""
 
     def accepted(self, folder: Path) -> Path:
         """Return the Arrow IPC file of the accepted records."""
@@ -77,10 +82,10 @@ def prepare(partition: Partition) -> Part:
     """
     folder, key = partition.folder, partition.key()
     folder.mkdir(parents=True, exist_ok=True)
-    with machine_faults(folder):
+    with machine_faults(folder), timing.collected() as stages:
         part = _make(partition, key)
     write_file(folder / f"{key}.json", msgspec.json.encode(part))
-    return part
+    return msgspec.structs.replace(part, stages=tuple(stages.values()))
 
 
 def kept(partition: Partition) -> Part | None:
@@ -143,8 +148,11 @@ def _make(partition: Partition, key: str) -> Part:
             for count in pc.value_counts(pressed["raw_file"]).to_pylist():
                 records[count["values"]] += count["counts"]
             refused = pc.is_valid(pressed["_reason"])
-            accepted.write(_with_digests(pressed.filter(pc.invert(refused)), recipe.record))
-            rejected.write(_ledger(pressed.filter(refused)))
+            with _stage("digests", pressed):
+                kept_rows = _with_digests(pressed.filter(pc.invert(refused)), recipe.record)
+            with _stage("parts", pressed):
+                accepted.write(kept_rows)
+                rejected.write(_ledger(pressed.filter(refused)))
     counts = tuple(records[each.raw_file] for each in readings)
     return Part(key, tuple(readings), counts, digest_files(part, folder))
 
@@ -156,21 +164,32 @@ def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.Reco
         The same records with every published column and `_reason` on those that are rejected. A
         paragraph that is empty once the attribution is taken out is no record: it is left out.
     """
-    batch = language(clean(batch), recipe.detector, recipe.languages)
-    if recipe.reject_unexpected:
-        batch = expect(batch, recipe.languages)
-    batch = _clean_corrected(correct(batch, recipe.errata))
-    batch = source(batch, recipe.publishers, recipe.strip)
+    with _stage("clean", batch):
+        batch = clean(batch)
+    with _stage("language", batch):
+        batch = language(batch, recipe.detector, recipe.languages)
+        if recipe.reject_unexpected:
+            batch = expect(batch, recipe.languages)
+    with _stage("correct", batch):
+        batch = _clean_corrected(correct(batch, recipe.errata))
+    with _stage("source", batch):
+        batch = source(batch, recipe.publishers, recipe.strip)
     for each in recipe.steps:
-        taken = take(batch, each, recipe.record.names)
-        taken = taken if taken["text"].equals(batch["text"]) else clean(taken)
-        batch = note(batch, taken, each, recipe.record.names)
+        with _stage(each.run, batch):
+            taken = take(batch, each, recipe.record.names)
+            taken = taken if taken["text"].equals(batch["text"]) else clean(taken)
+            batch = note(batch, taken, each, recipe.record.names)
     if recipe.steps and recipe.reject_unexpected:
         batch = expect(batch, recipe.languages)
-    if recipe.require_source:
-        batch = require(batch)
-    batch = _without_text(batch, paragraphs=paragraphs)
-    return check(batch, recipe.record)
+    with _stage("check", batch):
+        if recipe.require_source:
+            batch = require(batch)
+        return check(_without_text(batch, paragraphs=paragraphs), recipe.record)
+
+
+def _stage(name: str, batch: pa.RecordBatch) -> AbstractContextManager[None]:
+    """Time a stage on a batch."""
+    return timing.stage(name, batch["text"].nbytes, len(batch))
 
 
 def _clean_corrected(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -192,7 +211,14 @@ def batches(partition: Partition, readings: list[Reading]) -> Iterator[tuple[pa.
 
     waiting: list[pa.RecordBatch] = []
     unit, size = "", 0
-    for batch, its_unit in _read_all(partition, readings):
+    found = _read_all(partition, readings)
+    while True:
+        with timing.stage("read"):
+            batch, its_unit = next(found, (None, ""))
+        if batch is None:
+            break
+        with timing.stage("read", batch["text"].nbytes, len(batch)):
+            pass
         if waiting and (size >= BATCH_BYTES or unit != its_unit):
             yield pa.concat_batches(waiting), unit
             waiting, size = [], 0

@@ -8,17 +8,16 @@ import functools
 import shutil
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from imprint import releases, reuse, swap
+from imprint import releases, reuse, swap, timing
 from imprint.away import away
-from imprint.engine import Here, chosen
-from imprint.errors import Fault, ImprintError, MachineError, RefusedError, UsageError
+from imprint.changes import refuse_version
+from imprint.engine import chosen
+from imprint.errors import Fault, ImprintError, MachineError, UsageError
 from imprint.inputs import (
     FileRead,
     RawInput,
     files_read,
-    merkle,
     raw_inputs,
-    read_raw_digests,
     read_raw_table,
     write_raw_table,
 )
@@ -34,9 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import polars as pl
-
     from imprint.engine import Engine
+    from imprint.timing import Stage
 
 Result = TypeVar("Result")
 
@@ -62,6 +60,8 @@ class Build:
     files: tuple[FileRead, ...]
     """How each raw file was read, in path order."""
     warnings: tuple[str, ...]
+    stages: tuple[Stage, ...] = ()
+    """What each stage took, in the order in which they ran."""
     url: str = ""
     """The dataset, where the project lies on a store; `folder` holds only its manifest then."""
 
@@ -118,11 +118,13 @@ def build(
     _refuse_no_sample(sample)
     project = dataclasses.replace(opened(project, anywhere=True), sample=sample)
     with (
+        timing.collected() as stages,
         locked(project),
         chosen(engine, workers, address) as processes,
         away(project, processes) as there,
     ):
-        inputs = raw_inputs(project, there, project.build / "cache", trust=not fresh)
+        with timing.stage("list"):
+            inputs = raw_inputs(project, there, project.build / "cache", trust=not fresh)
         state = reuse.state(project, inputs)
         before = None if fresh or project.store else reuse.unchanged(project.build, state)
         if before is not None:
@@ -131,7 +133,7 @@ def build(
         built, pressed = press(project, inputs, place, there, fresh=fresh, progress=progress)
         _forget(pressed)
         reuse.remember_whole(project.build, state, built.warnings)
-    return built
+    return dataclasses.replace(built, stages=tuple(stages.values()))
 
 
 def _as_it_was(project: Project, warnings: tuple[str, ...]) -> Build:
@@ -229,7 +231,8 @@ def press(
         scratch = place / f"groups{swap.NEW}"
         run = reuse.write_shards(tasks, project.record, scratch, processes, shelf)
         written = list(_told(run, "write", len(tasks), progress))
-        manifest = describe(project, pressed.settled, pressed.inputs, written, new)
+        with timing.stage("describe"):
+            manifest = describe(project, pressed.settled, pressed.inputs, written, new)
         reuse.remember(memory, tasks, written)
     _leave_ledger(place, pressed)
     swap.place_folder(new, place / "dataset")
@@ -240,69 +243,9 @@ def press(
         reasons(pressed.settled),
         pressed.files,
         warnings(project, pressed.settled),
-        project.url and f"{project.url}/build/dataset",
+        url=project.url and f"{project.url}/build/dataset",
     )
     return result, pressed
-
-
-def changed_since(project: Project) -> list[str]:
-    """Return the files of raw/ and schema/ that have changed since the build, with what happened.
-
-    Raises:
-        DatasetError: there is no build.
-    """
-    manifest = Manifest.open(project.dataset)
-    changed = differences(manifest.declaration, project.declaration_digests())
-    inputs = raw_inputs(project, Here(), project.build / "cache", trust=True, survey=False)
-    if merkle(inputs) != manifest.raw.digest:
-        before = read_raw_digests(project.build / "raw.parquet")
-        now = {f"raw/{each.file.raw_file}": each.sha256 for each in inputs}
-        changed += differences(before, now) or ["raw/: changed"]
-    return changed
-
-
-def refuse_stale(project: Project) -> None:
-    """Refuse to publish a build that is no longer what raw/ and schema/ say.
-
-    Raises:
-        RefusedError: naming every file that changed.
-    """
-    changed = changed_since(project)
-    if changed:
-        raise RefusedError(
-            Fault(name, what, "a build that is newer", 'run "imprint build" again')
-            for name, _, what in (each.partition(": ") for each in changed)
-        )
-
-
-def refuse_version(project: Project, digest: str, record: pl.DataFrame) -> None:
-    """Refuse a version that is taken, or that promises less change than there is.
-
-    Raises:
-        RefusedError: naming the version that the change asks for.
-    """
-    version = project.settings.version
-    known = releases.recorded(project.schema)
-    for release in known:
-        if release.version == version:
-            releases.refuse_taken(release, digest)
-    before = releases.highest(known, version, final_below=True)
-    if before is not None:
-        old = releases.read_record(project.schema, before)
-        releases.refuse_low_version(before, version, releases.change(old, record))
-
-
-def differences(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Say of each name whose digest differs what happened to it.
-
-    >>> differences({"a": "1", "b": "2"}, {"b": "3", "c": "4"})
-    ['a: gone', 'b: changed', 'c: new']
-    """
-    return [
-        f"{name}: {'gone' if name not in now else 'new' if name not in before else 'changed'}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name)
-    ]
 
 
 def _settled(
@@ -332,7 +275,9 @@ def _settled(
     whole = [part or next(new) for part in parts]
     refuse_other_keys(tasks, whole)
     files = files_of(whole, sample=project.sample is not None)
-    settled = settle(whole, files, folder, project)
+    timing.note(*(stage for part in whole for stage in part.stages))
+    with timing.stage("settle"):
+        settled = settle(whole, files, folder, project)
     paths = tuple(part.accepted(folder) for part in whole)
     return Pressed(inputs, files_read(inputs, files), paths, settled)
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imprint import catalog, swap
+from imprint.changes import differences
 from imprint.engine import cores, engine
 from imprint.errors import ImprintError, MachineError
 from imprint.inputs import raw_inputs, read_raw_digests
 from imprint.manifest import Manifest, altered
-from imprint.press import differences, locked, opened, press
+from imprint.press import locked, opened, press
 from imprint.project import Project
 from imprint.reuse import BESIDE
 from imprint.store import is_url

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from imprint import timing
 from imprint.inputs import merkle
 from imprint.manifest import own_digest, tools
 from imprint.rooms.write import JoinGroups, WriteGroup, Written, join_groups, write_group
 from imprint.rooms.write.footer import Source
 from imprint.swap import write_file
+from imprint.timing import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -182,12 +184,18 @@ def write_shards(
         joins.append(JoinGroups(shard.path, tuple(sources)))
     size = sum(task.group.bytes for task in tasks) // QUICKER
     alone = {each.path: each for each in processes.run(write_group, tasks, size)}
+    rows = sum(len(task.group.ids) for task in tasks)
+    seconds = sum(each.seconds for each in alone.values())
+    timing.note(Stage("write", seconds, sum(task.group.bytes for task in tasks), rows))
     joined = processes.run(join_groups, joins, size // QUICKER)
     for shard, known in zip(shards, there, strict=True):
         if known is not None:
             yield _take(known, shard.path)
         else:
-            yield alone.get(shard.path) or next(joined)
+            written = alone.get(shard.path) or next(joined)
+            if shard.path not in alone:
+                timing.note(Stage("join", written.seconds, written.bytes))
+            yield written
     if scratch.exists():
         shutil.rmtree(scratch)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imprint import hub, releases, wheels
+from imprint.changes import refuse_stale, refuse_version
 from imprint.errors import DatasetError, Fault, RefusedError
 from imprint.manifest import Manifest, altered
-from imprint.press import opened, refuse_stale, refuse_version
+from imprint.press import opened
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imprint.manifest import Records
     from imprint.press import Build, Checked
     from imprint.rebuild import Verified
+    from imprint.timing import Stage
 
 SHOWN = 20
 """Lines of a table before the rest is only counted. Chosen: one screen."""
@@ -58,8 +59,8 @@ def table(rows: Iterable[Sequence[object]], indent: str = "  ", widest: int = WI
     return "\n".join(line.rstrip() for line in lines)
 
 
-def build(built: Build) -> str:
-    """Return the summary of a build."""
+def build(built: Build, *, profile: bool = False) -> str:
+    """Return the summary of a build, with what each stage took where `profile` asks for it."""
     manifest, records = built.manifest, built.manifest.records
     splits = {name: split.records for name, split in manifest.splits.items()}
     corrections = [
@@ -89,7 +90,21 @@ def build(built: Build) -> str:
         "read as",
         files(built.files),
     ]
+    said += ["stages", stages(built.stages)] if profile else []
     return "\n".join(said if built.url else [*said, *_next(built)])
+
+
+def stages(found: Sequence[Stage]) -> str:
+    """Return what each stage took: MB/s of one process, share of all time, rows that were slow."""
+    if not found:
+        return "  nothing was done: nothing has changed"
+    total = sum(each.seconds for each in found) or 1.0
+    rows = [("stage", "MB/s", "share", "slow rows")]
+    for each in found:
+        speed = f"{each.bytes / each.seconds / 1e6:,.0f}" if each.bytes and each.seconds else ""
+        slow = f"{each.slow:,} of {each.rows:,}" if each.rows else ""
+        rows.append((each.name, speed, f"{100 * each.seconds / total:.0f} %", slow))
+    return table(rows)
 
 
 def _next(built: Build) -> list[str]:
@@ -102,11 +117,12 @@ def _next(built: Build) -> list[str]:
     return [f'next: "imprint show {_here(built.folder)}", "imprint verify{where}"', release]
 
 
-def build_facts(built: Build) -> dict[str, object]:
+def build_facts(built: Build, *, profile: bool = False) -> dict[str, object]:
     """Return what `imprint build --json` prints."""
     import msgspec
 
     return {
+        **({"stages": built.stages} if profile else {}),
         "folder": built.url or built.folder,
         "rejected": built.rejected,
         "reasons": built.reasons,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.errors import seen
 from imprint.records import is_nullable, json_type
+from imprint.timing import slow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,6 +56,7 @@ def check(batch: pa.RecordBatch, record: RecordSchema) -> pa.RecordBatch:
 
     open_rows = pc.is_null(batch["_reason"]).to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(suspects(batch, record) & open_rows)
+    slow(len(rows))
     if not len(rows):
         return batch
     reasons, details = batch["_reason"].to_pylist(), batch["_detail"].to_pylist()

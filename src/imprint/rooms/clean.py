@@ -15,6 +15,8 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from imprint.timing import slow
+
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
@@ -82,6 +84,7 @@ def clean(batch: pa.RecordBatch) -> pa.RecordBatch:
     changed = _suspects(text).arg_true()
     if changed.is_empty():
         return batch
+    slow(len(changed))
     while not changed.is_empty():
         before = text.gather(changed)
         after = _rewrite(before)

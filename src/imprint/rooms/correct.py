@@ -13,6 +13,7 @@ import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
 from imprint.settings import glob_matches
+from imprint.timing import slow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -77,6 +78,7 @@ def correct(batch: pa.RecordBatch, errata: Sequence[Erratum]) -> pa.RecordBatch:
     corrections: dict[int, list[dict[str, object]]] = {}
     rewritten: dict[int, str] = {}
     rows = sorted(found)
+    slow(len(rows))
     for row, whole in zip(rows, text.gather(rows).to_list(), strict=True):
         matches = sorted(match for match in found[row] if scope.holds(row, match.order))
         whole, counts = _apply(whole, matches)

@@ -33,6 +33,7 @@ from imprint.rooms.language.detectors import (
     shortest,
     tables,
 )
+from imprint.timing import slow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -160,6 +161,7 @@ def _consensus(declared: frozenset[str], text: pl.Series) -> tuple[list[str], li
         wide[n] = answer
     found = [of_code(code) or UNDETERMINED for code, *_ in wide]
     doubtful = set(_unsure(whole, found, wide))
+    slow(len(doubtful))
     for n, row in enumerate(again):
         names[row], scores[row] = found[n], 10 * wide[n][2]
         if n in doubtful:

@@ -30,6 +30,7 @@ from imprint.rooms.read.values import (
     pick,
     take,
 )
+from imprint.timing import slow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -186,6 +187,7 @@ class Parser:
         import pyarrow as pa
 
         rows, reasons, details, digests = [], [], [], []
+        slow(len(spans.starts))
         for start, end in zip(spans.starts.tolist(), spans.ends.tolist(), strict=True):
             raw = block[start:end]
             row, reason, detail = self._line(raw)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from imprint.rooms.source.reader import FIRST, LAST, Found, Reader, picked
 from imprint.settings import glob_matches
+from imprint.timing import slow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -122,7 +123,9 @@ def _attributions(
         head=text.str.head(FIRST), tail=text.str.tail(LAST), length=text.str.len_chars()
     ).drop("text")
     maybe = picked(edges["head"], reader) | picked(edges["tail"], reader)
-    for numbers, *edge in edges.filter(maybe).iter_rows():
+    edges = edges.filter(maybe)
+    slow(len(edges))
+    for numbers, *edge in edges.iter_rows():
         found = reader.read_edges(*edge)
         if found is not None:
             yield numbers, found

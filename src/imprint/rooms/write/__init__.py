@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import time
 from typing import TYPE_CHECKING, Any
 
 from imprint.rooms.write.footer import Source, join
@@ -110,6 +111,8 @@ class Written:
     """Size of the file."""
     sha256: str
     """Digest of the file, in hex."""
+    seconds: float = 0.0
+    """What it took to write it."""
 
 
 def nodes(hashes: Numbers, sizes: Numbers, limit: int, root: int = 1) -> Iterator[Node]:
@@ -157,6 +160,7 @@ def write_group(task: WriteGroup) -> Written:
     """
     import pyarrow.parquet as pq
 
+    start = time.perf_counter()
     task.path.parent.mkdir(parents=True, exist_ok=True)
     schema = task.record.arrow.with_metadata(task.record.huggingface_metadata())
     tags = [name for name in ("language", "source", "raw_file") if name in schema.names]
@@ -174,13 +178,16 @@ def write_group(task: WriteGroup) -> Written:
     )
     with task.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Written(task.path, task.path.stat().st_size, digest)
+    seconds = time.perf_counter() - start
+    return Written(task.path, task.path.stat().st_size, digest, seconds)
 
 
 def join_groups(task: JoinGroups) -> Written:
     """Make a shard of its row groups."""
+    start = time.perf_counter()
     task.path.parent.mkdir(parents=True, exist_ok=True)
-    return Written(task.path, *join(task.sources, task.path))
+    size, digest = join(task.sources, task.path)
+    return Written(task.path, size, digest, time.perf_counter() - start)
 
 
 def _gather(group: RowGroup, schema: pa.Schema) -> pa.Table:
