@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from imprint.engine import Engine
     from imprint.inputs import RawInput
     from imprint.partitions import Partition
-    from imprint.prepare import Part
+    from imprint.parts import Part
     from imprint.project import Project
     from imprint.rooms.read import Range
     from imprint.rooms.write import JoinGroups, WriteGroup, Written

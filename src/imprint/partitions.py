@@ -69,9 +69,8 @@ class Recipe:
         )
 
     def digest(self) -> str:
-        """Return a digest of everything here."""
+        """Return a digest of everything here but the errata, which each part is held to."""
         plain = [
-            [msgspec.to_builtins(each) for each in self.errata],
             msgspec.to_builtins(self.publishers),
             self.record.document,
             [self.detector, self.languages, self.reject_unexpected, self.strip],

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from imprint import timing
 from imprint.digests import hash64, placed_digests, row_digests, text_digests
-from imprint.errors import Fault, MachineError, RawError
+from imprint.errors import Fault, RawError
+from imprint.parts import BEFORE, Part, Sink, digest_files
 from imprint.rooms.check import check
 from imprint.rooms.choose import choose
 from imprint.rooms.clean import clean
@@ -33,13 +34,11 @@ from imprint.rooms.read import (
 )
 from imprint.rooms.source import require, source
 from imprint.rooms.step import note, take
-from imprint.swap import NEW, machine_faults, write_file
-from imprint.timing import Stage  # noqa: TC001 - msgspec reads it
+from imprint.swap import machine_faults, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -48,29 +47,6 @@ if TYPE_CHECKING:
 
 BATCH_BYTES = 8_000_000
 """Text in one batch. Measured: smaller ones pay for each call, larger ones leave the cache."""
-
-
-class Part(msgspec.Struct, frozen=True):
-    """What a task leaves: the records, and the ledger of what became of the files."""
-
-    key: str
-    """Names the files of the part: KEY.arrow, the accepted records, and KEY.rejected.arrow."""
-    readings: tuple[Reading, ...]
-    """How each file was read; `reason` says why one gave no record."""
-    records: tuple[int, ...]
-    """How many records each of these files gave, of those that are read here."""
-    digest: str
-    """Of both files, checked before they are used again."""
-    stages: tuple[Stage, ...] = ()
-    """What it took to make the part; of one that was there before, nothing."""
-
-    def accepted(self, folder: Path) -> Path:
-        """Return the Arrow IPC file of the accepted records."""
-        return folder / f"{self.key}.arrow"
-
-    def rejected(self, folder: Path) -> Path:
-        """Return that of the rejected ones: id, place, document, reason, detail."""
-        return folder / f"{self.key}.rejected.arrow"
 
 
 def prepare(partition: Partition) -> Part:
@@ -86,52 +62,6 @@ def prepare(partition: Partition) -> Part:
         part = _make(partition, key)
     write_file(folder / f"{key}.json", msgspec.json.encode(part))
     return msgspec.structs.replace(part, stages=tuple(stages.values()))
-
-
-def kept(partition: Partition) -> Part | None:
-    """Return the part that was made before, unless there is none or it is damaged."""
-    path = partition.folder / f"{partition.key()}.json"
-    try:
-        part = msgspec.json.decode(path.read_bytes(), type=Part)
-        return part if digest_files(part, path.parent) == part.digest else None
-    except (OSError, msgspec.MsgspecError):
-        return None
-
-
-def files_of(parts: Sequence[Part], *, sample: bool = False) -> dict[str, tuple[Reading, int]]:
-    """Return how each raw file was read, and how many records it gave, over all its ranges.
-
-    A file is taken whole or not at all: where one range cannot be read, none counts.
-
-    Args:
-        parts: in the order of the raw files' paths.
-        sample: the parts hold the chosen documents alone, so that none of a file says nothing.
-    """
-    found: dict[str, tuple[Reading, int]] = {}
-    for part in parts:
-        for reading, count in zip(part.readings, part.records, strict=True):
-            before, counted = found.get(reading.raw_file, (reading, 0))
-            whole = reading if before.reason is None else before
-            found[reading.raw_file] = (whole, counted + count)
-    for raw_file, (reading, count) in found.items():
-        if reading.reason is not None:
-            found[raw_file] = (reading, 0)
-        elif not count and not sample:
-            empty = dataclasses.replace(reading, reason="empty", detail="the file holds no record")
-            found[raw_file] = (empty, 0)
-    return found
-
-
-def refuse_other_keys(tasks: Sequence[Partition], parts: Sequence[Part]) -> None:
-    """Refuse parts that were made with other tools, or another imprint, than those of this machine.
-
-    Raises:
-        MachineError: there are some.
-    """
-    if any(task.key() != part.key for task, part in zip(tasks, parts, strict=True)):
-        seen, wanted = "other versions of imprint or its tools", "the same everywhere"
-        fix = "install on every node what is installed here, then run the same command again"
-        raise MachineError(Fault("a node of the cluster", seen, wanted, fix))
 
 
 def _make(partition: Partition, key: str) -> Part:
@@ -154,7 +84,7 @@ def _make(partition: Partition, key: str) -> Part:
                 accepted.write(kept_rows)
                 rejected.write(_ledger(pressed.filter(refused)))
     counts = tuple(records[each.raw_file] for each in readings)
-    return Part(key, tuple(readings), counts, digest_files(part, folder))
+    return Part(key, tuple(readings), counts, digest_files(part, folder), recipe.errata)
 
 
 def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.RecordBatch:
@@ -171,6 +101,7 @@ def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.Reco
         if recipe.reject_unexpected:
             batch = expect(batch, recipe.languages)
     with _stage("correct", batch):
+        before = batch["text"]
         batch = _clean_corrected(correct(batch, recipe.errata))
     with _stage("source", batch):
         batch = source(batch, recipe.publishers, recipe.strip)
@@ -184,6 +115,7 @@ def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.Reco
     with _stage("check", batch):
         if recipe.require_source:
             batch = require(batch)
+        batch = batch.append_column(BEFORE, before)
         return check(_without_text(batch, paragraphs=paragraphs), recipe.record)
 
 
@@ -323,7 +255,9 @@ def _with_digests(batch: pa.RecordBatch, record: RecordSchema) -> pa.RecordBatch
     places = pc.binary_join_element_wise(
         batch["raw_file"], batch["raw_index"].cast(pa.string()), "\0"
     )
+    changed = pc.not_equal(batch[BEFORE], published["text"])
     private = {
+        BEFORE: pc.if_else(changed, batch[BEFORE], pa.scalar(None, pa.string())),
         "_document": batch["_document"],
         "_raw_bytes": batch["_raw_bytes"],
         "_text": texts,
@@ -347,51 +281,7 @@ def _ledger(batch: pa.RecordBatch) -> pa.RecordBatch:
         pc.binary_join_element_wise("line ", batch["_line"].cast(pa.string()), ": ", ""), ""
     )
     columns = {name: batch[name] for name in ("id", "raw_file", "raw_index", "_document")}
+    columns[BEFORE] = batch[BEFORE]
     columns["reason"] = batch["_reason"]
     columns["detail"] = pc.binary_join_element_wise(line, batch["_detail"], "")
     return pa.record_batch(columns)
-
-
-def digest_files(part: Part, folder: Path) -> str:
-    """Return one digest of the files of a part: against damage, so a fast one will do."""
-    import pyarrow as pa
-    import xxhash
-
-    whole = xxhash.xxh3_128()
-    for path in (part.accepted(folder), part.rejected(folder)):
-        if path.stat().st_size:
-            with pa.memory_map(str(path)) as file:
-                whole.update(file.read_buffer())
-        whole.update(b"\0")
-    return whole.hexdigest()
-
-
-class Sink:
-    """An Arrow IPC file that comes into its place whole; without rows it is left out."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._aside = path.with_name(path.name + NEW)
-        self._writer: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Append a batch."""
-        import pyarrow as pa
-
-        if self._writer is None:
-            self._writer = pa.ipc.new_file(str(self._aside), batch.schema)
-        self._writer.write_batch(batch)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._writer is None:
-            if kind is None:
-                self._path.write_bytes(b"")
-            return
-        self._writer.close()
-        if kind is None:
-            self._aside.replace(self._path)
-        else:
-            self._aside.unlink(missing_ok=True)

@@ -23,7 +23,8 @@ from imprint.inputs import (
 )
 from imprint.manifest import Manifest, Records
 from imprint.partitions import Recipe, partitions
-from imprint.prepare import files_of, kept, prepare, refuse_other_keys
+from imprint.parts import files_of, kept, refuse_other_keys
+from imprint.prepare import prepare
 from imprint.project import Project
 from imprint.publish import counts, describe, reasons, shards, warnings
 from imprint.sample import PARTS, draw, narrowed, prepare_sample

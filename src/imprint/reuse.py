@@ -182,22 +182,21 @@ def write_shards(
                 tasks.append(WriteGroup(source.path, group, record))
             sources.append(source)
         joins.append(JoinGroups(shard.path, tuple(sources)))
-    size = sum(task.group.bytes for task in tasks) // QUICKER
-    alone = {each.path: each for each in processes.run(write_group, tasks, size)}
-    rows = sum(len(task.group.ids) for task in tasks)
+    size = sum(task.group.bytes for task in tasks)
+    alone = {each.path: each for each in processes.run(write_group, tasks, size // QUICKER)}
     seconds = sum(each.seconds for each in alone.values())
-    timing.note(Stage("write", seconds, sum(task.group.bytes for task in tasks), rows))
-    joined = processes.run(join_groups, joins, size // QUICKER)
+    timing.note(Stage("write", seconds, size, sum(len(task.group.ids) for task in tasks)))
+    joined = processes.run(join_groups, joins, size // QUICKER**2)
     for shard, known in zip(shards, there, strict=True):
-        if known is not None:
-            yield _take(known, shard.path)
-        else:
-            written = alone.get(shard.path) or next(joined)
-            if shard.path not in alone:
-                timing.note(Stage("join", written.seconds, written.bytes))
-            yield written
+        yield _take(known, shard.path) if known else alone.get(shard.path) or _noted(next(joined))
     if scratch.exists():
         shutil.rmtree(scratch)
+
+
+def _noted(joined: Written) -> Written:
+    """Count what was joined among the stages."""
+    timing.note(Stage("join", joined.seconds, joined.bytes))
+    return joined
 
 
 def _take(known: Written, path: Path) -> Written:

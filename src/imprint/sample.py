@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imprint.prepare import Part, Sink, batches, digest_files, kept, prepare
+from imprint.parts import Part, Sink, digest_files, kept
+from imprint.prepare import batches, prepare
 from imprint.rooms.choose import choose, document_hashes
 from imprint.swap import machine_faults, write_file
 
@@ -109,4 +110,5 @@ def _taken_out(whole: Part, folder: Path, partition: Partition) -> Part:
                         records[count["values"]] += count["counts"]
                     sink.write(batch)
     counts = tuple(records[each.raw_file] for each in whole.readings)
-    return Part(part.key, whole.readings, counts, digest_files(part, partition.folder))
+    digest = digest_files(part, partition.folder)
+    return Part(part.key, whole.readings, counts, digest, whole.errata)

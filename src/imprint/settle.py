@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from imprint import releases
 from imprint.digests import dataset_digest, placed_digests
 from imprint.errors import Fault, RawError
+from imprint.parts import BEFORE
 from imprint.rooms import dedup, split
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from imprint.prepare import Part
+    from imprint.parts import Part
     from imprint.project import Project
     from imprint.rooms.read import Reading
 
@@ -140,7 +141,11 @@ def _refused(parts: Sequence[Part], folder: Path, files: pl.DataFrame) -> pl.Dat
     import polars as pl
 
     tables = [_open(part.rejected(folder)) for part in parts]
-    frames = [pl.DataFrame(pl.from_arrow(table)) for table in tables if table is not None]
+    frames = [
+        pl.DataFrame(pl.from_arrow(table.drop_columns(BEFORE)))
+        for table in tables
+        if table is not None
+    ]
     if not frames:
         return files.select("file").clear()
     whole_files = files.filter(pl.col("reason").is_null()).select("file", "raw_file")
@@ -155,7 +160,7 @@ def _facts(parts: Sequence[Part], folder: Path, files: pl.DataFrame, group: str)
     for number, part in enumerate(parts):
         table = _open(part.accepted(folder))
         if table is not None:
-            names = {name for name in table.schema.names if name.startswith("_")}
+            names = {name for name in table.schema.names if name.startswith("_")} - {BEFORE}
             wanted = [*dict.fromkeys((*PUBLISHED, *sorted(names), *_column(group)))]
             frame = pl.DataFrame(pl.from_arrow(table.select(wanted))).with_row_index("part_row")
             frames.append(frame.with_columns(part=pl.lit(number, pl.Int64)))

@@ -98,7 +98,7 @@ def _matches(text: pl.Series, errata: Sequence[Erratum]) -> Iterator[tuple[int, 
         if each.match != "regex" and not each.ignore_case:
             by_wrong.setdefault(each.wrong, []).append(order)
             continue
-        rows = text.str.contains(_pattern(each)).fill_null(value=False).arg_true()
+        rows = text.str.contains(pattern(each)).fill_null(value=False).arg_true()
         if each.match == "regex":
             yield from _expressions(text, rows, order, each)
         else:
@@ -120,10 +120,10 @@ def _located(row: int, matches: Iterable[Match]) -> Iterator[tuple[int, Match]]:
     return ((row, match) for match in matches)
 
 
-def _pattern(erratum: Erratum) -> str:
-    """Return what finds the erratum, in Rust's syntax."""
-    pattern = erratum.wrong if erratum.match == "regex" else re.escape(erratum.wrong)
-    return f"(?i){pattern}" if erratum.ignore_case else pattern
+def pattern(erratum: Erratum) -> str:
+    """Return what finds every place where an erratum could apply, in Rust's syntax."""
+    found = erratum.wrong if erratum.match == "regex" else re.escape(erratum.wrong)
+    return f"(?i){found}" if erratum.ignore_case else found
 
 
 def _literal(whole: str, order: int, erratum: Erratum) -> Iterator[Match]:
@@ -141,7 +141,7 @@ def _expressions(
     """Yield every place where a regular expression matches, found by the compiled engine."""
     begin, middle, end = MARKS
     template = f"{begin}${{0}}{middle}{erratum.right}{end}"
-    marked = text.gather(rows).str.replace_all(_pattern(erratum), template)
+    marked = text.gather(rows).str.replace_all(pattern(erratum), template)
     for row, each in zip(rows, marked, strict=True):
         head, *pieces = each.split(begin)
         position = len(head)

@@ -1,0 +1,196 @@
+"""Parts: what the first pass leaves of each partition, kept under the partition's key.
+
+A part is used again where the key is the same, the files are undamaged, and no erratum that came or
+went since then stands in any of its texts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from imprint.errors import Fault, MachineError
+from imprint.rooms.correct import pattern
+from imprint.rooms.read import Reading  # noqa: TC001 - msgspec reads it
+from imprint.settings import Erratum  # noqa: TC001
+from imprint.swap import NEW, write_file
+from imprint.timing import Stage  # noqa: TC001
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import polars as pl
+    import pyarrow as pa
+
+    from imprint.partitions import Partition
+
+BEFORE = "_before"
+"""Column of the texts as they were before they were corrected, where they are others now; of
+rejected records always."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What a task leaves: the records, and the ledger of what became of the files."""
+
+    key: str
+    """Names the files of the part: KEY.arrow, the accepted records, and KEY.rejected.arrow."""
+    readings: tuple[Reading, ...]
+    """How each file was read; `reason` says why one gave no record."""
+    records: tuple[int, ...]
+    """How many records each of these files gave, of those that are read here."""
+    digest: str
+    """Of both files, checked before they are used again."""
+    errata: tuple[Erratum, ...] = ()
+    """Those that were in force when the part was made."""
+    stages: tuple[Stage, ...] = ()
+    """What it took to make the part; of one that was there before, nothing."""
+
+    def accepted(self, folder: Path) -> Path:
+        """Return the Arrow IPC file of the accepted records."""
+        return folder / f"{self.key}.arrow"
+
+    def rejected(self, folder: Path) -> Path:
+        """Return that of the rejected ones: id, place, document, reason, detail."""
+        return folder / f"{self.key}.rejected.arrow"
+
+
+def kept(partition: Partition) -> Part | None:
+    """Return the part that was made before, unless there is none, or it is not what it would be."""
+    folder, errata = partition.folder, partition.recipe.errata
+    path = folder / f"{partition.key()}.json"
+    try:
+        part = msgspec.json.decode(path.read_bytes(), type=Part)
+        if digest_files(part, folder) != part.digest:
+            return None
+    except (OSError, msgspec.MsgspecError):
+        return None
+    if part.errata == errata:
+        return part
+    if any(each.input.options.unit == "paragraph" for each in partition.stretches):
+        return None  # a line that is an attribution is in no part, and can be corrected
+    changed = changed_errata(part.errata, errata)
+    if changed is None or _stand_in(part, folder, changed):
+        return None
+    part = msgspec.structs.replace(part, errata=errata)
+    write_file(path, msgspec.json.encode(part))
+    return part
+
+
+def changed_errata(before: Sequence[Erratum], now: Sequence[Erratum]) -> tuple[Erratum, ...] | None:
+    """Return the errata that came or went; None where others changed their order, which matters."""
+    stayed = [each for each in before if each in now]
+    if stayed != [each for each in now if each in before]:
+        return None
+    return tuple(each for each in (*before, *now) if each not in stayed)
+
+
+def _stand_in(part: Part, folder: Path, errata: Sequence[Erratum]) -> bool:
+    """Say whether an erratum could stand in a text of a part, as it was before correction."""
+    return any(
+        texts.str.contains(pattern(erratum)).any()
+        for texts in _texts_before(part, folder)
+        for erratum in errata
+    )
+
+
+def _texts_before(part: Part, folder: Path) -> Iterator[pl.Series]:
+    """Yield the texts of a part as they were before they were corrected."""
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for path in (part.accepted(folder), part.rejected(folder)):
+        if not path.stat().st_size:
+            continue
+        with pa.memory_map(str(path)) as file:
+            reader = pa.ipc.open_file(file)
+            for number in range(reader.num_record_batches):
+                batch = reader.get_batch(number)
+                text = batch[BEFORE]
+                if "text" in batch.schema.names:
+                    text = pc.coalesce(text, batch["text"])
+                yield pl.Series(pl.from_arrow(text.drop_null()))
+
+
+def files_of(parts: Sequence[Part], *, sample: bool = False) -> dict[str, tuple[Reading, int]]:
+    """Return how each raw file was read, and how many records it gave, over all its ranges.
+
+    A file is taken whole or not at all: where one range cannot be read, none counts.
+
+    Args:
+        parts: in the order of the raw files' paths.
+        sample: the parts hold the chosen documents alone, so that none of a file says nothing.
+    """
+    found: dict[str, tuple[Reading, int]] = {}
+    for part in parts:
+        for reading, count in zip(part.readings, part.records, strict=True):
+            before, counted = found.get(reading.raw_file, (reading, 0))
+            whole = reading if before.reason is None else before
+            found[reading.raw_file] = (whole, counted + count)
+    for raw_file, (reading, count) in found.items():
+        if reading.reason is not None:
+            found[raw_file] = (reading, 0)
+        elif not count and not sample:
+            empty = dataclasses.replace(reading, reason="empty", detail="the file holds no record")
+            found[raw_file] = (empty, 0)
+    return found
+
+
+def refuse_other_keys(tasks: Sequence[Partition], parts: Sequence[Part]) -> None:
+    """Refuse parts that were made with other tools, or another imprint, than those of this machine.
+
+    Raises:
+        MachineError: there are some.
+    """
+    if any(task.key() != part.key for task, part in zip(tasks, parts, strict=True)):
+        seen, wanted = "other versions of imprint or its tools", "the same everywhere"
+        fix = "install on every node what is installed here, then run the same command again"
+        raise MachineError(Fault("a node of the cluster", seen, wanted, fix))
+
+
+def digest_files(part: Part, folder: Path) -> str:
+    """Return one digest of the files of a part: against damage, so a fast one will do."""
+    import pyarrow as pa
+    import xxhash
+
+    whole = xxhash.xxh3_128()
+    for path in (part.accepted(folder), part.rejected(folder)):
+        if path.stat().st_size:
+            with pa.memory_map(str(path)) as file:
+                whole.update(file.read_buffer())
+        whole.update(b"\0")
+    return whole.hexdigest()
+
+
+class Sink:
+    """An Arrow IPC file that comes into its place whole; without rows it is left out."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._aside = path.with_name(path.name + NEW)
+        self._writer: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append a batch."""
+        import pyarrow as pa
+
+        if self._writer is None:
+            self._writer = pa.ipc.new_file(str(self._aside), batch.schema)
+        self._writer.write_batch(batch)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._writer is None:
+            if kind is None:
+                self._path.write_bytes(b"")
+            return
+        self._writer.close()
+        if kind is None:
+            self._aside.replace(self._path)
+        else:
+            self._aside.unlink(missing_ok=True)

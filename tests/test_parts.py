@@ -1,0 +1,112 @@
+"""After errata came or went, only the parts in whose texts they stand are made anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import imprint
+from imprint import partitions
+from imprint.parts import changed_errata
+from imprint.settings import Erratum
+from tests.projects import make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXTS = {
+    "a.txt": "Pasukan CTSO tiba di kota.\nSumber: Alhurra.",
+    "b.txt": "Harga beras naik di pasra pusat.",
+    "c.txt": "Hujan turun semalaman di desa itu.\nSumber: Alhura",
+    "d.txt": "Menteri CTSO dan CSTO bertemu.",
+    "e.txt": "Kereta tiba tepat waktu.",
+}
+
+POOL = (
+    Erratum("CTSO", "CSTO", "transposed"),
+    Erratum("pasra", "pasar", "transposed"),
+    Erratum("Alhura", "Alhurra", "a letter is missing"),
+    Erratum("SUMBER", "Sumber", "shouted", ignore_case=True),
+    Erratum("des(a) itu", "kampung $1", "a trial", match="regex"),
+    Erratum("tidak ada", "ada", "stands nowhere"),
+)
+
+
+def declared(errata: list[Erratum]) -> str:
+    """Return schema/errata.toml."""
+    return "\n".join(
+        f'[[erratum]]\nwrong = "{each.wrong}"\nright = "{each.right}"\nwhy = "{each.why}"\n'
+        f'match = "{each.match}"\nignore_case = {str(each.ignore_case).lower()}\n'
+        for each in errata
+    )
+
+
+@pytest.fixture(autouse=True)
+def each_in_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every raw file a partition."""
+    monkeypatch.setattr(partitions, "PARTITION_MOST", 1)
+
+
+def left(project: Path) -> dict[str, bytes]:
+    """Return all that a build left but its cache."""
+    build = project / "build"
+    found = [*(build / "dataset").rglob("*.*"), build / "rejected.jsonl"]
+    return {path.name: path.read_bytes() for path in found}
+
+
+def parts(project: Path) -> dict[str, int]:
+    """Return when each part was made, by its name."""
+    found = (project / "build" / "cache" / "parts").glob("*.rejected.arrow")
+    return {path.name: path.stat().st_mtime_ns for path in found}
+
+
+SETS = st.lists(st.sampled_from(POOL), unique=True, max_size=4)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=SETS, after=SETS, unit=st.sampled_from(["document", "paragraph"]))
+def test_bytes_are_those_of_a_fresh_build(
+    tmp_path_factory: pytest.TempPathFactory,
+    before: list[Erratum],
+    after: list[Erratum],
+    unit: str,
+) -> None:
+    """Whatever errata came, went or changed places, the rebuild is the fresh build."""
+    more = f'[read]\nunit = "{unit}"\n'
+    root = tmp_path_factory.mktemp("parts")
+    project = make(root / "p", {**TEXTS}, more=more, errata=declared(before))
+    imprint.build(project, workers=1)
+    (project / "schema" / "errata.toml").write_text(declared(after))
+    imprint.build(project, workers=1)
+    found = left(project)
+    imprint.build(project, workers=1, fresh=True)
+    assert left(project) == found
+
+
+def test_only_touched_parts_are_made_anew(tmp_path: Path) -> None:
+    """An erratum that stands in one text makes one part anew; one in an attribution line, too."""
+    project = make(tmp_path / "p", {**TEXTS}, errata=declared([POOL[0]]))
+    imprint.build(project, workers=1)
+    before = parts(project)
+    for added, redone in ((POOL[1], 1), (POOL[2], 1), (POOL[5], 0), (POOL[3], 2)):
+        (project / "schema" / "errata.toml").write_text(declared([POOL[0], added]))
+        imprint.build(project, workers=1)
+        after = parts(project)
+        assert before.keys() == after.keys()
+        changed = sum(before[name] != after[name] for name in before)
+        (project / "schema" / "errata.toml").write_text(declared([POOL[0]]))
+        imprint.build(project, workers=1)
+        before = parts(project)
+        assert changed == redone, added.wrong
+
+
+def test_errata_that_change_places_matter() -> None:
+    """What comes and goes is named; where others change their order, all is made anew."""
+    a, b, c = POOL[:3]
+    assert changed_errata([a, b], [a, b]) == ()
+    assert changed_errata([a], [a, c]) == (c,)
+    assert changed_errata([a, b, c], [b]) == (a, c)
+    assert changed_errata([a, b], [b, c, a]) is None
