@@ -51,7 +51,10 @@ PARTS = (f"{CACHE}/parts/", f"{CACHE}/sample/")
 GROUPS = "build/cache/groups"
 DATA = "build/dataset/data"
 
-OURS = (f"{DATA}/", f"{GROUPS}/", "build/cache/shards.json", LOCK, "build/.lock")
+MEMORIES = (f"{CACHE}/shards.json", f"{CACHE}/built.json")
+"""What a machine remembers of the files that it has."""
+
+OURS = (f"{DATA}/", f"{GROUPS}/", *MEMORIES, LOCK, "build/.lock")
 """Beginnings of names that are not the same here and there."""
 
 PART_FILES = (".arrow", ".rejected.arrow", ".json")

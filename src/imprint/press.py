@@ -127,7 +127,7 @@ def build(
         with timing.stage("list"):
             inputs = raw_inputs(project, there, project.build / "cache", trust=not fresh)
         state = reuse.state(project, inputs)
-        before = None if fresh or project.store else reuse.unchanged(project.build, state)
+        before = None if fresh else reuse.unchanged(project.build, state)
         if before is not None:
             return _as_it_was(project, before.warnings)
         place = project.build
@@ -142,7 +142,8 @@ def _as_it_was(project: Project, warnings: tuple[str, ...]) -> Build:
     manifest = Manifest.open(project.dataset)
     files = read_raw_table(project.build / "raw.parquet")
     ledger = project.build / "rejected.jsonl"
-    return Build(project.dataset, manifest, ledger, manifest.rejected, files, warnings)
+    url = project.url and f"{project.url}/build/dataset"
+    return Build(project.dataset, manifest, ledger, manifest.rejected, files, warnings, url)
 
 
 def _refuse_no_sample(sample: int | None) -> None:
