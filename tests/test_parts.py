@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,3 +111,23 @@ def test_errata_that_change_places_matter() -> None:
     assert changed_errata([a], [a, c]) == (c,)
     assert changed_errata([a, b, c], [b]) == (a, c)
     assert changed_errata([a, b], [b, c, a]) is None
+
+
+def test_parts_leave_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts that take more than is free are deleted, the largest first, until they fit."""
+    project = make(tmp_path / "p", {**TEXTS, "f.txt": "Kata lain. " * 3000})
+    folder = project / "build" / "cache" / "parts"
+    imprint.build(project, workers=1)
+    whole = left(project)
+    every = {path.name: path.stat().st_size for path in folder.iterdir()}
+    free = sum(every.values()) - 1000
+    monkeypatch.setattr(
+        "imprint.parts.shutil.disk_usage", lambda _: SimpleNamespace(total=10**12, free=free)
+    )
+    imprint.build(project, workers=1, fresh=True)
+    now = {path.name for path in folder.iterdir()}
+    assert len(every) - len(now) == 3
+    assert max(every, key=lambda name: every[name]) not in now
+    (project / "build" / "dataset" / "imprint.json").touch()
+    imprint.build(project, workers=1)
+    assert left(project) == whole

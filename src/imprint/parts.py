@@ -7,6 +7,7 @@ went since then stands in any of its texts.
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -149,6 +150,32 @@ def refuse_other_keys(tasks: Sequence[Partition], parts: Sequence[Part]) -> None
         seen, wanted = "other versions of imprint or its tools", "the same everywhere"
         fix = "install on every node what is installed here, then run the same command again"
         raise MachineError(Fault("a node of the cluster", seen, wanted, fix))
+
+
+def forget(used: Sequence[str], folder: Path) -> None:
+    """Delete parts that are not used any more; and used ones where they leave the disk too little.
+
+    The parts may take as much room as is left free beside them. Which are deleted does not matter
+    to any build but for the time that it takes.
+
+    Args:
+        used: names of the parts of this build.
+        folder: of the parts; a sample's and a whole build's are apart.
+    """
+    sizes: dict[str, int] = dict.fromkeys(used, 0)
+    for path in folder.iterdir():
+        name = path.name.split(".")[0]
+        if name in sizes:
+            sizes[name] += path.stat().st_size
+        else:
+            path.unlink()
+    over = sum(sizes.values()) - shutil.disk_usage(folder).free
+    for name in sorted(sizes, key=lambda each: -sizes[each]):
+        if over <= 0:
+            break
+        over -= 2 * sizes[name]
+        for path in folder.glob(f"{name}.*"):
+            path.unlink()
 
 
 def digest_files(part: Part, folder: Path) -> str:

@@ -23,7 +23,7 @@ from imprint.inputs import (
 )
 from imprint.manifest import Manifest, Records
 from imprint.partitions import Recipe, partitions
-from imprint.parts import files_of, kept, refuse_other_keys
+from imprint.parts import files_of, forget, kept, refuse_other_keys
 from imprint.prepare import prepare
 from imprint.project import Project
 from imprint.publish import counts, describe, reasons, shards, warnings
@@ -132,7 +132,7 @@ def build(
             return _as_it_was(project, before.warnings)
         place = project.build
         built, pressed = press(project, inputs, place, there, fresh=fresh, progress=progress)
-        _forget(pressed)
+        forget([path.stem for path in pressed.parts], pressed.parts[0].parent)
         reuse.remember_whole(project.build, state, built.warnings)
     return dataclasses.replace(built, stages=tuple(stages.values()))
 
@@ -143,7 +143,7 @@ def _as_it_was(project: Project, warnings: tuple[str, ...]) -> Build:
     files = read_raw_table(project.build / "raw.parquet")
     ledger = project.build / "rejected.jsonl"
     url = project.url and f"{project.url}/build/dataset"
-    return Build(project.dataset, manifest, ledger, manifest.rejected, files, warnings, url)
+    return Build(project.dataset, manifest, ledger, manifest.rejected, files, warnings, url=url)
 
 
 def _refuse_no_sample(sample: int | None) -> None:
@@ -337,11 +337,3 @@ def locked(project: Project) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _forget(pressed: Pressed) -> None:
-    """Delete the parts that this build did not use; a sample's and a whole build's are apart."""
-    used = {path.stem for path in pressed.parts}
-    for path in pressed.parts[0].parent.iterdir():
-        if path.name.split(".")[0] not in used:
-            path.unlink()
