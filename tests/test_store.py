@@ -212,7 +212,8 @@ def test_ranges_and_joined_groups(s3: dict[str, str], tmp_path: Path, cluster: A
     code = (
         "import imprint, imprint.publish as publish\n"
         "publish.ROW_GROUP_BYTES = 8_000_000\n"
-        "if __name__ == '__main__': imprint.build({!r}, workers=2, engine={!r}, address={!r})\n"
+        "if __name__ == '__main__':\n"
+        "    imprint.build({!r}, fresh=True, workers=2, engine={!r}, address={!r})\n"
     )
     for where, engine, address in (
         (str(project), "local", None),
