@@ -186,6 +186,23 @@ def test_small_change_rewrites_little(s3: dict[str, str], here: Path, tmp_path: 
     assert 1 <= len(fresh) <= 2 < len(after)
 
 
+def test_an_erratum_that_comes_is_kept(s3: dict[str, str], tmp_path: Path) -> None:
+    """Parts are judged by the errata in force, here as there, and what was found is kept."""
+    project = make(tmp_path / "corpus", news(12))
+    url = put(s3, project, "errata")
+    assert imprint("build", url, **s3).returncode == 0
+    files, schema = opened(s3), project / "schema" / "errata.toml"
+    for wrong, right in (("Xyzzy", "Xyz"), ("kendaraan", "mobil")):
+        with schema.open("a") as errata:
+            errata.write(f'\n[[erratum]]\nwrong = "{wrong}"\nright = "{right}"\nwhy = "so"\n')
+        files.put_file(str(schema), "bucket/errata/schema/errata.toml")
+        assert imprint("build", url, **s3).returncode == 0
+        assert imprint("build", project).returncode == 0
+        same(s3, "errata", project)
+        told = [each for each in files.find("bucket/errata/build/cache/parts") if "json" in each]
+        assert all(wrong.encode() in files.cat_file(each) for each in told)
+
+
 def test_another_machine_goes_on(s3: dict[str, str], here: Path, tmp_path: Path) -> None:
     """A machine that has nothing of the project takes the parts that another one kept."""
     url = put(s3, here, "three")

@@ -127,8 +127,7 @@ class Away:
         last = f"build/dataset/{MANIFEST}"
         changed = [name for name, digest in now.items() if self._before.get(name) != digest]
         for name in sorted(changed, key=lambda name: (name == last, name)):
-            if not name.startswith(PARTS):
-                store.keep(name, store.home / name)
+            store.keep(name, store.home / name)
         kept = [name for folder in PARTS for name in store.objects(folder.rstrip("/"))]
         past = [name for name in kept if name not in now]
         past += store.objects(GROUPS)
@@ -143,10 +142,17 @@ class Away:
         home = self._store.home
         found = ((path.relative_to(home).as_posix(), path) for path in (home / "build").rglob("*"))
         return {
-            name: "" if name.startswith(PARTS) else _digest(path)
+            name: self._digest(name)
             for name, path in sorted(found)
             if path.is_file() and not name.startswith(OURS) and NEW not in name
         }
+
+    def _digest(self, name: str) -> str:
+        """Return a digest of a file of build/; of those of parts the last tells of the others."""
+        if name.startswith(PARTS) and not name.endswith(PART_FILES[-1]):
+            return ""
+        with (self._store.home / name).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _names(self, argument: object) -> tuple[str, ...]:
         """Return the objects of the row groups that a task joins."""
@@ -159,7 +165,9 @@ class Away:
         """Bring home what the next pass needs of a task."""
         if hasattr(result, "readings"):
             for suffix in PART_FILES:
-                self._store.bring(f"{CACHE}/{argument.folder.name}/{result.key}{suffix}")
+                name = f"{CACHE}/{argument.folder.name}/{result.key}{suffix}"
+                self._store.bring(name)
+                self._before[name] = self._digest(name)
         elif hasattr(argument, "path") and _is_shard(result.path):
             with machine_faults(result.path):
                 result.path.parent.mkdir(parents=True, exist_ok=True)
@@ -296,12 +304,6 @@ def _kept(task: There, written: Written, path: Path) -> Written:
         name = f"{DATA}/{path.stem}-{written.sha256[:16]}.parquet"
     task.store.keep(name, written.path)
     return dataclasses.replace(written, path=path)
-
-
-def _digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_shard(path: Path) -> bool:
