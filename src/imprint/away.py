@@ -16,7 +16,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from imprint.engine import SMALL
+from imprint.engine import LARGE
 from imprint.errors import DatasetError
 from imprint.inputs import Examine, Survey, examine
 from imprint.loader import MANIFEST
@@ -88,7 +88,7 @@ class Away:
         self._shards: dict[Path, str] = {}
 
     def run(
-        self, task: Callable[[Argument], Result], arguments: Sequence[Argument], size: int = SMALL
+        self, task: Callable[[Argument], Result], arguments: Sequence[Argument], size: int = LARGE
     ) -> Iterator[Result]:
         """Yield `task(argument)` for each argument, in their order."""
         there = [

@@ -47,11 +47,15 @@ PRELOADED = [
 it makes an array of, and in every worker that takes 0.25 s (measured)."""
 
 
+LARGE = 16_000_000
+"""Bytes of work below which it is done in this process while others start: it takes as long."""
+
+
 class Engine(Protocol):
     """What a pass needs of an engine."""
 
     def run(
-        self, task: Callable[[Argument], Result], arguments: Sequence[Argument], size: int = SMALL
+        self, task: Callable[[Argument], Result], arguments: Sequence[Argument], size: int = LARGE
     ) -> Iterator[Result]:
         """Yield `task(argument)` for each argument, in their order.
 
@@ -70,7 +74,7 @@ class Here:
         self,
         task: Callable[[Argument], Result],
         arguments: Sequence[Argument],
-        size: int = SMALL,  # noqa: ARG002 - there is nothing to share with
+        size: int = LARGE,  # noqa: ARG002 - there is nothing to share with
     ) -> Iterator[Result]:
         """Yield `task(argument)` for each argument, in their order."""
         return map(task, arguments)
@@ -88,7 +92,7 @@ class Local:
         self._pool: concurrent.futures.ProcessPoolExecutor | None = None
 
     def run(
-        self, task: Callable[[Argument], Result], arguments: Sequence[Argument], size: int = SMALL
+        self, task: Callable[[Argument], Result], arguments: Sequence[Argument], size: int = LARGE
     ) -> Iterator[Result]:
         """Yield `task(argument)` for each argument, in their order.
 
@@ -101,6 +105,10 @@ class Local:
             self._pool = concurrent.futures.ProcessPoolExecutor(
                 self.workers, mp_context=_context(), initializer=_begin
             )
+            if size < LARGE:
+                for _ in range(self.workers):
+                    self._pool.submit(os.getpid)
+                return map(task, arguments)
         return self._results(self._pool.map(task, arguments))
 
     def _results(self, results: Iterator[Result]) -> Iterator[Result]:
