@@ -165,9 +165,10 @@ def utf8_array(data: bytes) -> pa.Array | None:
 
     They are not copied. Surrogates and overlong forms are not UTF-8.
     """
+    import numpy as np
     import pyarrow as pa
 
-    ends = pa.array([0, len(data)], pa.int64()).buffers()[1]
+    ends = pa.py_buffer(np.array([0, len(data)], np.int64))
     array = pa.Array.from_buffers(pa.large_string(), 1, [None, ends, pa.py_buffer(data)])
     try:
         array.validate(full=True)
