@@ -29,7 +29,7 @@ def test_every_stage_is_told(tmp_path: Path) -> None:
         assert by_name["correct"].slow == 30
         assert by_name["clean"].slow == 30  # each ends with a line end
         assert all(each.seconds > 0 for each in found)
-        assert by_name["read"].bytes == by_name["clean"].bytes > 2000
+        assert by_name["read"].bytes > 2000
 
 
 def test_a_build_without_work_has_no_stage_but_the_listing(tmp_path: Path) -> None:
