@@ -48,7 +48,7 @@ CACHE = "build/cache"
 PARTS = (f"{CACHE}/parts/", f"{CACHE}/sample/")
 """Where the parts are of whole builds, and of samples."""
 
-GROUPS = "build/cache/groups"
+GROUPS = f"{CACHE}/groups"
 DATA = "build/dataset/data"
 
 MEMORIES = (f"{CACHE}/shards.json", f"{CACHE}/built.json")
@@ -299,9 +299,7 @@ def _fetched(task: There, given: RawInput, within: Range | None = None) -> RawIn
 
 def _kept(task: There, written: Written, path: Path) -> Written:
     """Put a shard or a row group on the store; return it as its task named it."""
-    name = f"{GROUPS}/{path.name}"
-    if _is_shard(path):
-        name = f"{DATA}/{path.stem}-{written.sha256[:16]}.parquet"
+    name = f"{DATA}/{written.name_on_store}" if _is_shard(path) else f"{GROUPS}/{path.name}"
     task.store.keep(name, written.path)
     return dataclasses.replace(written, path=path)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -114,6 +115,14 @@ def _texts_before(part: Part, folder: Path) -> Iterator[pl.Series]:
                 if "text" in batch.schema.names:
                     text = pc.coalesce(text, batch["text"])
                 yield pl.Series(pl.from_arrow(text.drop_null()))
+
+
+def by_file(batch: pa.RecordBatch) -> Counter[str]:
+    """Return how many records of a batch each raw file gave."""
+    import pyarrow.compute as pc
+
+    counts = pc.value_counts(batch["raw_file"]).to_pylist()
+    return Counter({each["values"]: each["counts"] for each in counts})
 
 
 def files_of(parts: Sequence[Part], *, sample: bool = False) -> dict[str, tuple[Reading, int]]:

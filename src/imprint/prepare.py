@@ -16,7 +16,7 @@ import msgspec
 from imprint import timing
 from imprint.digests import hash64, placed_digests, row_digests, text_digests
 from imprint.errors import Fault, RawError
-from imprint.parts import BEFORE, Part, Sink, digest_files
+from imprint.parts import BEFORE, Part, Sink, by_file, digest_files
 from imprint.rooms.check import check
 from imprint.rooms.choose import choose
 from imprint.rooms.clean import clean
@@ -75,8 +75,7 @@ def _make(partition: Partition, key: str) -> Part:
     with Sink(part.accepted(folder)) as accepted, Sink(part.rejected(folder)) as rejected:
         for batch, unit in batches(partition, readings):
             pressed = press(batch, recipe, paragraphs=unit == "paragraph")
-            for count in pc.value_counts(pressed["raw_file"]).to_pylist():
-                records[count["values"]] += count["counts"]
+            records += by_file(pressed)
             refused = pc.is_valid(pressed["_reason"])
             with _stage("digests", pressed):
                 kept_rows = _with_digests(pressed.filter(pc.invert(refused)), recipe.record)
@@ -149,8 +148,7 @@ def batches(partition: Partition, readings: list[Reading]) -> Iterator[tuple[pa.
             batch, its_unit = next(found, (None, ""))
         if batch is None:
             break
-        with timing.stage("read", batch["text"].nbytes, len(batch)):
-            pass
+        timing.note(timing.Stage("read", bytes=batch["text"].nbytes, rows=len(batch)))
         if waiting and (size >= BATCH_BYTES or unit != its_unit):
             yield pa.concat_batches(waiting), unit
             waiting, size = [], 0

@@ -273,11 +273,12 @@ def _settled(
     parts = [kept(each) for each in tasks]
     missing = [each for each, part in zip(tasks, parts, strict=True) if part is None]
     made = processes.run(task, missing, sum(each.bytes() for each in missing))
-    new = _told(made, "read", len(missing), progress)
-    whole = [part or next(new) for part in parts]
-    refuse_other_keys(tasks, whole)
+    new = list(_told(made, "read", len(missing), progress))
+    refuse_other_keys(missing, new)
+    timing.note(*(stage for part in new for stage in part.stages))
+    rest = iter(new)
+    whole = [part or next(rest) for part in parts]
     files = files_of(whole, sample=project.sample is not None)
-    timing.note(*(stage for part in whole for stage in part.stages))
     with timing.stage("settle"):
         settled = settle(whole, files, folder, project)
     paths = tuple(part.accepted(folder) for part in whole)

@@ -93,8 +93,10 @@ def describe(
     Returns:
         The manifest as it was written, which lists every other file.
     """
+    names = [each.name_on_store if project.store else each.path.name for each in written]
     shards = tuple(
-        File(f"data/{_shard_name(each, project)}", each.bytes, each.sha256) for each in written
+        File(f"data/{name}", each.bytes, each.sha256)
+        for name, each in zip(names, written, strict=True)
     )
     facts = _facts(project, settled, inputs, shards)
     write_file(folder / CROISSANT, croissant.croissant(facts).encode())
@@ -177,13 +179,6 @@ def _stepped(project: Project, settled: Settled) -> tuple[Stepped, ...]:
         )
         for each in project.steps
     )
-
-
-def _shard_name(written: Written, project: Project) -> str:
-    """Return the name of a shard: with its digest on a store, where nothing can be exchanged."""
-    if project.store is None:
-        return written.path.name
-    return f"{written.path.stem}-{written.sha256[:16]}.parquet"
 
 
 def _facts(

@@ -80,7 +80,7 @@ BESIDE = ("rejected.jsonl", "raw.parquet", "release.parquet")
 
 def state(project: Project, inputs: Sequence[RawInput]) -> str:
     """Return a digest of all that a build is made from."""
-    released = project.schema.glob("releases*/*")
+    released = (project.schema / "releases").glob("*")
     made_of = [
         [merkle(inputs), project.declaration_digests(), project.sample],
         sorted((path.name, _stamp(path)) for path in [*released, project.schema / "releases.toml"]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imprint.parts import Part, Sink, digest_files, kept
+from imprint.parts import Part, Sink, by_file, digest_files, kept
 from imprint.prepare import batches, prepare
 from imprint.rooms.choose import choose, document_hashes
 from imprint.swap import machine_faults, write_file
@@ -93,7 +93,6 @@ def prepare_sample(partition: Partition) -> Part:
 def _taken_out(whole: Part, folder: Path, partition: Partition) -> Part:
     """Write the records of a sample that are in the part of a whole build, which is in `folder`."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     part = Part(partition.key(), (), (), "")
     records: Counter[str] = Counter()
@@ -106,8 +105,7 @@ def _taken_out(whole: Part, folder: Path, partition: Partition) -> Part:
                 reader = pa.ipc.open_file(file)
                 for number in range(reader.num_record_batches):
                     batch = choose(reader.get_batch(number), partition.recipe.want.most)
-                    for count in pc.value_counts(batch["raw_file"]).to_pylist():
-                        records[count["values"]] += count["counts"]
+                    records += by_file(batch)
                     sink.write(batch)
     counts = tuple(records[each.raw_file] for each in whole.readings)
     digest = digest_files(part, partition.folder)

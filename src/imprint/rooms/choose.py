@@ -6,8 +6,9 @@ one split than of another.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
+
+from imprint.digests import hash64
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,11 +22,11 @@ def document_hashes(documents: pa.Array) -> npt.NDArray[np.uint64]:
     Args:
         documents: the key of each.
     """
-    import numpy as np
+    import pyarrow.compute as pc
 
-    keys = (each.as_buffer() for each in documents)
-    digests = [hashlib.sha256(b"sample\0" + key).digest()[:8] for key in keys]
-    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
+    keys = pc.binary_join_element_wise("sample\0", documents, "")
+    numbers: npt.NDArray[np.uint64] = hash64(keys).to_numpy()
+    return numbers
 
 
 def choose(batch: pa.RecordBatch, most: int | None) -> pa.RecordBatch:

@@ -114,6 +114,11 @@ class Written:
     seconds: float = 0.0
     """What it took to write it."""
 
+    @property
+    def name_on_store(self) -> str:
+        """Return the name of a shard where nothing can be exchanged: with its digest."""
+        return f"{self.path.stem}-{self.sha256[:16]}.parquet"
+
 
 def nodes(hashes: Numbers, sizes: Numbers, limit: int, root: int = 1) -> Iterator[Node]:
     """Cut rows into nodes of at most `limit` bytes, as far as their hashes differ.
