@@ -6,8 +6,10 @@ import gzip
 import hashlib
 import itertools
 import os
+import sys
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from imprint.errors import ProjectError, RawError
 from imprint.rooms.read import list_files
 from imprint.rooms.read.lines import line_blocks
+from imprint.rooms.read.rows import BEGINNING, SEEN, WHITE_BYTES, _blank
 from tests.reading import SHARED, look_at, lost, reasons, rows_of, texts, want
 
 
@@ -341,3 +344,30 @@ def test_a_line_past_the_cap_is_passed_by() -> None:
     blocks = list(line_blocks(chunks, 20))
     assert [block.data for block in blocks] == [b"a\n", b"", b"b\n"]
     assert blocks[1].overlong == sha256(long)
+
+
+def test_white_space_is_the_same_everywhere() -> None:
+    """What the test of single texts takes for white space is what polars takes for it."""
+    letters = [chr(n) for n in range(sys.maxunicode + 1) if not 0xD800 <= n < 0xE000]
+    seen = pl.Series(letters).str.contains(r"\S")
+    white = [letter for letter, other in zip(letters, seen, strict=True) if not other]
+    assert [letter for letter in letters if not SEEN.search(letter)] == white
+    assert set("".join(white).encode()) <= set(WHITE_BYTES)
+
+
+WHITE = st.text(st.sampled_from(" \n\t\x1c\xa0\u2028\u3000"), max_size=2 * BEGINNING)
+
+
+@given(st.lists(st.none() | st.text(max_size=3) | WHITE | st.tuples(WHITE, st.text()).map("".join)))
+def test_blank_texts(values: list[str | None]) -> None:
+    """A text is blank where it has white space only; one that is not there is not blank."""
+    column = pa.array(values, pa.string())
+    under = pa.array([" " if value is None else value for value in values], pa.string())
+    covered = pa.Array.from_buffers(
+        pa.string(), len(values), [column.buffers()[0], *under.buffers()[1:]]
+    )
+    seen = pl.Series(values, dtype=pl.String).str.contains(r"\S")
+    wanted = (~seen).fill_null(value=False).to_list()
+    assert _blank(column).to_pylist() == wanted
+    assert _blank(column.slice(1)).to_pylist() == wanted[1:]
+    assert _blank(covered).to_pylist() == wanted

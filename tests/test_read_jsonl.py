@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from imprint.rooms.read.jsonl import Parser, find_lines
+from imprint.rooms.read.jsonl import CONSTANT, Parser, _may_have_constant
+from imprint.rooms.read.lines import find_lines
 from tests.reading import SHARED, Rows, lost, reasons, rows_of, texts, want
 
 if TYPE_CHECKING:
@@ -294,6 +296,33 @@ def test_the_fast_path_is_its_slow_twin(lines: list[str]) -> None:
     if fast is not None:
         slow = as_rows([parser.slow(block, spans, 1)])
         assert repr(as_rows([fast])) == repr(slow)  # repr tells -0.0 from 0.0
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from([b"\n", b"\r", b" ", b"\t", b"{", b"}", b"a", b"{}\n"])))
+@example([b"{}", b"\n" * 20, b"{}" * 20])
+def test_lines_are_found_where_they_stand(pieces: list[bytes]) -> None:
+    """The lines that are not blank, with their numbers, as splitting the block gives them."""
+    block = b"".join(pieces)
+    lines = [line.removesuffix(b"\r") for line in block.split(b"\n")]
+    there = [(n, line) for n, line in enumerate(lines) if line.strip(b" \t\r")]
+    spans = find_lines(block)
+    found = [block[a:b] for a, b in zip(spans.starts, spans.ends, strict=True)]
+    assert list(zip(spans.numbers.tolist(), found, strict=True)) == there
+    assert spans.ended == block.count(b"\n")
+    assert spans.plain == all(line[:1] == b"{" and line[-1:] == b"}" for _, line in there)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(["N", "a", "I", "n", "f", "inity", " ", "\t", ",", "]", "}", "é"])))
+@example(["N", "a", "N", "a", "N", "}"])
+@example(["I", "n", "f", "inity", "]"])
+@example(["I", "n", "f", "\t", "}"])
+def test_no_constant_is_overlooked(pieces: list[str]) -> None:
+    """The quick test for NaN and Infinity may see one too many, never one too few."""
+    text = "".join(pieces)
+    if re.search(CONSTANT, text):
+        assert _may_have_constant(text.encode())
 
 
 @settings(max_examples=100, deadline=None)

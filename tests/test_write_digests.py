@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imprint.digests import dataset_digest, placed_digests, row_digests, text_digests
+from imprint.digests import (
+    SHORT,
+    dataset_digest,
+    hash64,
+    placed_digests,
+    row_digests,
+    sha256_of,
+    text_digests,
+)
 from imprint.records import default_record_schema, parse_record_schema
 from tests.test_write import RECORD, record
 
@@ -63,6 +71,18 @@ def digests(table: pa.Table | pa.RecordBatch) -> list[bytes]:
     texts = table["text"]
     texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     return row_digests(table, text_digests(texts))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.none() | st.text() | st.just("é" * SHORT)), st.integers(0, 3), st.integers(0, 9))
+def test_digests_of_values(values: list[str | None], start: int, count: int) -> None:
+    """Short or long, sliced or not, text or bytes, each has the SHA-256 of its bytes."""
+    wanted = [hashlib.sha256((value or "").encode()).digest() for value in values]
+    for column in (pa.array(values, pa.string()), pa.array(values, pa.string()).cast(pa.binary())):
+        assert sha256_of(column) == wanted
+        assert sha256_of(column.slice(start, count)) == wanted[start : start + count]
+        numbers = [int.from_bytes(digest[:8], "big") for digest in wanted]
+        assert hash64(column).equals(pa.array(numbers, pa.uint64()))
 
 
 @settings(deadline=None, max_examples=200)

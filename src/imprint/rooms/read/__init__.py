@@ -11,6 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from imprint.rooms.read.files import (
+    BLOCK_BYTES,
     MAX_BYTES,
     RawFile,
     Unreadable,
@@ -174,6 +175,7 @@ def _batches(
     """Yield the records of a file, or of a range of it, as its format's reader gives them."""
     position, within = place
     start, end = (0, MAX_BYTES) if within is None else (within.start, within.end)
+    size = BLOCK_BYTES if reading.format == "jsonl" else MAX_BYTES
     if reading.format == "parquet":
         from imprint.rooms.read.parquet import read_parquet
 
@@ -185,7 +187,7 @@ def _batches(
         """Begin to read anew."""
         from imprint.rooms.read.encoding import decoded
 
-        bytes_ = chunks(path, reading.raw_file, reading.compression, start, end)
+        bytes_ = chunks(path, reading.raw_file, reading.compression, start, end, size)
         return decoded(bytes_, reading.encoding, marked=not start)
 
     if reading.format == "txt":

@@ -23,6 +23,9 @@ FORMATS = {".txt": "txt", ".jsonl": "jsonl", ".csv": "csv", ".tsv": "csv", ".par
 CHUNK_BYTES = 8 * 2**20
 """How much is read at a time. Source: measured, 8 to 16 MB are fastest."""
 
+BLOCK_BYTES = 2 * 2**20
+"""How much of JSON lines is read at a time. Source: measured, 1 to 4 MB stay in the cache."""
+
 MAX_BYTES = 2**63 - 1
 """More than any file has. Source: off_t is 64 bits."""
 
@@ -227,7 +230,12 @@ def _read_ahead(plain: IO[bytes]) -> None:
 
 
 def chunks(
-    path: Path, raw_file: str, compression: str, start: int = 0, end: int = MAX_BYTES
+    path: Path,
+    raw_file: str,
+    compression: str,
+    start: int = 0,
+    end: int = MAX_BYTES,
+    size: int = MAX_BYTES,
 ) -> Iterator[bytes]:
     """Yield a raw file's bytes, decompressed, about `CHUNK_BYTES` at a time.
 
@@ -237,11 +245,13 @@ def chunks(
         compression: "" or "gzip".
         start: first byte, of a file that is not compressed.
         end: byte behind the last.
+        size: read less than `CHUNK_BYTES` at a time.
     """
+    size = min(size, CHUNK_BYTES)
     with opened(path, raw_file, compression) as stream:
         if start:
             stream.seek(start)
         left = end - start
-        while left and (chunk := stream.read(min(CHUNK_BYTES, left))):
+        while left and (chunk := stream.read(min(size, left))):
             left -= len(chunk)
             yield chunk

@@ -11,7 +11,6 @@ A field that is there twice makes a line bad where the field is wanted; others a
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import json
@@ -19,7 +18,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from imprint.rooms.read.encoding import utf8_array
-from imprint.rooms.read.lines import line_blocks
+from imprint.rooms.read.lines import find_lines, line_blocks
 from imprint.rooms.read.rows import Found, Position, column_types, source_names, to_batch
 from imprint.rooms.read.values import (
     LONGEST_INTEGER,
@@ -35,9 +34,9 @@ from imprint.timing import slow
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    import numpy as np
     import pyarrow as pa
 
+    from imprint.rooms.read.lines import Spans
     from imprint.rooms.read.rows import Want
     from imprint.settings import ReadOptions
 
@@ -61,7 +60,7 @@ def read_jsonl(
     want: Want,
     line: int = 1,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the records of a .jsonl, a batch for about 8 MB of it.
+    """Yield the records of a .jsonl, a batch for about 2 MB of it.
 
     Args:
         stream: begins to read the file as UTF-8 without a mark, each time that it is called.
@@ -78,47 +77,10 @@ def read_jsonl(
             yield to_batch(found, position, options, want)
             line += 1
             continue
-        for found in parser.parse(block.data, line):
+        spans = find_lines(block.data)
+        for found in parser.parse(block.data, spans, line):
             yield to_batch(found, position, options, want)
-        line += block.data.count(b"\n")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Spans:
-    """Where the lines of a block stand that are not blank."""
-
-    starts: np.ndarray[Any, Any]
-    ends: np.ndarray[Any, Any]
-    """Without the line end."""
-    numbers: np.ndarray[Any, Any]
-    """0-based, blank lines counted."""
-    plain: bool
-    """Every line begins with { and ends with }."""
-
-
-def find_lines(block: bytes) -> Spans:
-    r"""Find the lines of a block that are not blank.
-
-    >>> find_lines(b'{}\n\n {}\r\n').numbers.tolist()
-    [0, 2]
-    """
-    import numpy as np
-
-    data = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(data == ord("\n"))
-    if len(block) and block[-1:] != b"\n":
-        ends = np.append(ends, len(block))
-    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1] + 1]) if len(ends) else ends
-    last = np.maximum(ends - 1, 0)
-    ends = np.where((ends > starts) & (data[last] == ord("\r")), ends - 1, ends)
-    numbers = np.arange(len(starts))
-    keep = ends > starts
-    plain = (data[starts[keep]] == ord("{")) & (data[ends[keep] - 1] == ord("}"))
-    if not plain.all():
-        blank = [not block[a:b].strip(b" \t\r") for a, b in zip(starts, ends, strict=True)]
-        keep = ~np.array(blank)
-        plain = (data[starts[keep]] == ord("{")) & (data[ends[keep] - 1] == ord("}"))
-    return Spans(starts[keep], ends[keep], numbers[keep], bool(plain.all()))
+        line += spans.ended
 
 
 class Parser:
@@ -129,9 +91,8 @@ class Parser:
         self.types = types
         self._whole_ids = False  # ids are numbers: learnt from the last block, for speed only
 
-    def parse(self, block: bytes, line: int) -> Iterator[Found]:
+    def parse(self, block: bytes, spans: Spans, line: int) -> Iterator[Found]:
         """Yield what a block of whole lines holds, the first of which has number `line`."""
-        spans = find_lines(block)
         if not len(spans.starts):
             return
         found = self.fast(block, spans, line)
@@ -142,9 +103,10 @@ class Parser:
         if len(block) <= SMALL_BYTES or not middle:
             yield self.slow(block, spans, line)
             return
-        head = block[:middle]
-        yield from self.parse(head, line)
-        yield from self.parse(block[middle:], line + head.count(b"\n"))
+        for half in (block[:middle], block[middle:]):
+            spans = find_lines(half)
+            yield from self.parse(half, spans, line)
+            line += spans.ended
 
     def fast(self, block: bytes, spans: Spans, line: int) -> Found | None:
         """Read a block with pyarrow; None where a line of it needs the slow twin."""
@@ -308,6 +270,9 @@ def _is_deep(block: bytes, spans: Spans) -> bool:
 CONSTANT = r"(?:NaN|Inf(?:inity)?)[ \t\r]*[,\]}]"
 """What pyarrow takes for a value besides JSON. Source: rapidjson, kParseNanAndInfFlag."""
 
+AFTER_CONSTANT = b" \t\r,]}i"
+"""What may stand behind NaN or Inf as values, and behind Inf in Infinity."""
+
 
 def _is_strict(block: bytes) -> bool:
     """Say whether a block is UTF-8 without NaN; never true where it is not."""
@@ -316,8 +281,31 @@ def _is_strict(block: bytes) -> bool:
     array = utf8_array(block)
     if array is None:
         return False
-    text = pl.Series(pl.from_arrow(array))
-    return not (text.str.contains_any(["NaN", "Inf"])[0] and text.str.contains(CONSTANT)[0])
+    if not _may_have_constant(block):
+        return True
+    return not pl.Series(pl.from_arrow(array)).str.contains(CONSTANT)[0]
+
+
+def _may_have_constant(block: bytes) -> bool:
+    """Say whether a block may hold NaN or Inf as a value; never false where it does.
+
+    >>> [_may_have_constant(block) for block in (b"[NaN]", b"[Infinity]", b'["Inform", "NON"]')]
+    [True, True, False]
+    """
+    import numpy as np
+
+    data = np.frombuffer(block, np.uint8)
+    follows = np.zeros(256, bool)
+    follows[list(AFTER_CONSTANT)] = True
+    for word in (b"NaN", b"Inf"):
+        # The outer letters first: that they stand so is rare, and each test is of the whole block.
+        hits = data[:-3] == word[0]
+        hits &= data[2:-1] == word[2]
+        if hits.any():
+            places = np.flatnonzero(hits)
+            if np.any((data[places + 1] == word[1]) & follows[data[places + 3]]):
+                return True
+    return False
 
 
 def _middle(block: bytes) -> int:
