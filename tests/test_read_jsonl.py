@@ -314,10 +314,15 @@ def test_lines_are_found_where_they_stand(pieces: list[bytes]) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from(["N", "a", "I", "n", "f", "inity", " ", "\t", ",", "]", "}", "é"])))
+@given(
+    st.lists(
+        st.sampled_from(["N", "a", "I", "n", "f", "inity", " ", "\t", "\r", ",", "]", "}", "é"])
+    )
+)
 @example(["N", "a", "N", "a", "N", "}"])
 @example(["I", "n", "f", "inity", "]"])
 @example(["I", "n", "f", "\t", "}"])
+@example(["N", "a", "N", "\r", "}"])
 def test_no_constant_is_overlooked(pieces: list[str]) -> None:
     """The quick test for NaN and Infinity may see one too many, never one too few."""
     text = "".join(pieces)
