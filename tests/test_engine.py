@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import resource
 import signal
 import subprocess
 import sys
@@ -21,6 +23,17 @@ def square_late(number: int) -> int:
     return number * number
 
 
+def take_and_free(size: int) -> int:
+    """Return how many fresh pages a process gets that takes and frees the same pieces again."""
+    before = 0
+    for again in range(20):
+        if again == 2:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        pieces = [b"x" * (size + more) for more in range(4)]
+        del pieces
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
 def die(number: int) -> int:
     """Kill this very process."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -37,6 +50,14 @@ def test_results_come_in_order(workers: int) -> None:
     """Results come in the order of the arguments, whichever is done first."""
     with engine(workers) as tasks:
         assert list(tasks.run(square_late, range(8))) == [n * n for n in range(8)]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other ways")
+def test_workers_keep_memory() -> None:
+    """What a worker frees it takes again, without asking the system for fresh pages."""
+    with engine(2) as tasks:
+        pages = list(tasks.run(take_and_free, [3_000_000] * 2))
+    assert max(pages) < 18 * 4 * 3_000_000 / 4096 / 10
 
 
 def test_killed_worker_is_one_line() -> None:

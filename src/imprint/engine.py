@@ -51,6 +51,10 @@ LARGE = 16_000_000
 """Bytes of work below which it is done in this process while others start: it takes as long."""
 
 
+KEPT = 31 * 2**20
+"""Just under the largest piece that glibc learns from. Source: mallopt(3), M_MMAP_THRESHOLD."""
+
+
 class Engine(Protocol):
     """What a pass needs of an engine."""
 
@@ -216,7 +220,19 @@ def _begin() -> None:
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
+    _keep_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _keep_memory() -> None:
+    """Let the allocator keep what is freed, up to some 60 MB, instead of giving it back each time.
+
+    glibc gives back what is free beyond twice the largest piece that it saw freed, so a worker that
+    takes and frees blocks of 2 MB gets fresh pages for each: reading JSON lines took 1.3 times as
+    long (measured). One large piece, freed before it is touched, is enough. Elsewhere this does
+    nothing.
+    """
+    bytes(KEPT)
 
 
 def _end_with_parent() -> None:
