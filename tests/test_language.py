@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import unicodedata
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imprint.rooms import language as room
-from imprint.rooms.language import detectors, expect, language
+from imprint.rooms.language import detectors, expect, language, words
 from imprint.rooms.language.detectors import shortest
 
 HERE = Path(__file__).parent
@@ -28,6 +30,20 @@ TEXTS = st.one_of(
     st.sampled_from([case["text"] for case in CASES]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
 )
+
+WORD = re.compile("[a-z]+")
+"""What bounds a listed word is told in ASCII, so it has no other letters."""
+
+LISTED = detectors.tables()
+WORDY = st.lists(
+    st.one_of(
+        st.sampled_from(
+            sorted(LISTED.own["id"].union(LISTED.strange["id"], *LISTED.words.values(), {"mobilx"}))
+        ).flatmap(lambda word: st.sampled_from([word, word.upper(), word.title()])),
+        st.sampled_from([" ", "-", "”", ", ", "_", "1", "é", "\u212a", "İ"]),
+    ),
+    max_size=8,
+).map("".join)
 
 needs_corpora = pytest.mark.skipif(not SHARED.exists(), reason="the shared corpora are not here")
 
@@ -178,6 +194,35 @@ def test_the_second_opinion_is_asked_only_where_needed(monkeypatch: pytest.Monke
         told(sure, "Harga cabai naik")
 
 
+def test_what_pycld2_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees the first look of a text once, however many begin so, and more only in doubt."""
+    by_label = {case["label"]: case["text"] for case in CASES}
+    sure = by_label["Indonesian, formal"] + " " + by_label["Indonesian, news"]
+    doubtful = by_label["Banjar, taken for Indonesian"]
+    asked: list[list[str]] = []
+    ask = detectors.ask_cld2
+
+    def note(heads: list[str]) -> list[detectors.Answer]:
+        asked.append(heads)
+        return ask(heads)
+
+    monkeypatch.setattr(room, "ask_cld2", note)
+    together = told(sure, doubtful, sure, sure + " Lagi.")
+    (first, second) = asked
+    assert [len(head) <= room.FIRST for head in first] == [True, True]
+    assert second == [doubtful]
+    assert together[0] == together[2] == together[3] == told(sure)[0]
+
+
+def test_names_do_not_make_a_text_doubtful() -> None:
+    """Where no word of another language stands between them, words of its own speak for it."""
+    (case,) = (each for each in CASES if each["label"] == "Indonesian with many names")
+    assert told(case["text"])[0][1] == pytest.approx(0.99)
+    _, score = told(case["text"].replace(" dan ", " wan ").replace(" dari ", " matan "))[0]
+    assert score is not None
+    assert score < 0.9
+
+
 def test_missing_and_rejected_records_pass() -> None:
     """A record without a text, or rejected before, is passed over as it stands."""
     found = language(batch_of([None, None], [None, " in "]), "consensus", ())
@@ -270,9 +315,37 @@ def test_no_tag(tag: str) -> None:
 def test_relatives_share_no_word() -> None:
     """The words that tell two relatives apart are in lower case, and belong to one alone."""
     lists = detectors.tables().words
-    words = [word for own in lists.values() for word in own]
-    assert len(words) == len(set(words))
-    assert all(room.WORD.fullmatch(word) and word == word.lower() for word in words)
+    listed = [word for own in lists.values() for word in own]
+    assert len(listed) == len(set(listed))
+    assert all(WORD.fullmatch(word) for word in listed)
+
+
+def test_own_words_are_not_strange() -> None:
+    """No word speaks for a language and against it, and all are told apart by ASCII bounds."""
+    tables = detectors.tables()
+    assert tables.vouched.keys() == tables.own.keys() == tables.strange.keys()
+    for name, own in tables.own.items():
+        assert own.isdisjoint(tables.strange[name])
+        assert tables.words.get(name, frozenset()).isdisjoint(tables.strange[name])
+        assert all(WORD.fullmatch(word) for word in own | tables.strange[name])
+
+
+@settings(max_examples=200)
+@given(st.lists(WORDY, max_size=4), st.data())
+def test_words_of_a_column(texts: list[str], data: st.DataObject) -> None:
+    """What a column's words say is what the words of each text say, read one by one."""
+    tables = detectors.tables()
+    read = [{word.lower() for word in re.findall("[A-Za-z0-9_]+", text)} for text in texts]
+    pairs = [{name: len(each & own) for name, own in tables.words.items()} for each in read]
+    assert words.relatives(texts) == pairs
+    n = len(texts)
+    typical = data.draw(st.lists(st.booleans(), min_size=n, max_size=n))
+    against = tables.strange["id"] | tables.words["ms"]
+    expected = [
+        each.isdisjoint(against) and (sure or not each.isdisjoint(tables.own["id"]))
+        for each, sure in zip(read, typical, strict=True)
+    ]
+    assert words.vouched(texts, "id", np.array(typical, bool)).tolist() == expected
 
 
 @needs_corpora
@@ -312,6 +385,21 @@ def test_accuracy(corpus: str, floors: dict[str, float]) -> None:
         for name in floors
         if found[name] < floors[name] * total[name]
     } == {}
+
+
+@needs_corpora
+def test_accuracy_of_paragraphs() -> None:
+    """Four sentences are told as well as when this was measured, by a first look at some of it."""
+    lines = (SHARED / "corpora" / "langid" / "nusax_valid.tsv").read_text("utf-8").splitlines()
+    sentences: dict[str, list[str]] = {}
+    for line in lines:
+        name, text = line.split("\t", 1)
+        sentences.setdefault(name, []).append(text)
+    for name, floor in {"id": 0.99, "en": 0.99, "su": 0.95, "jv": 0.95}.items():
+        own = sentences[name]
+        answers = told(*(" ".join(own[n : n + 4]) for n in range(0, len(own), 4)))
+        right = [found == name for found, _ in answers]
+        assert sum(right) >= floor * len(right), name
 
 
 @needs_corpora

@@ -27,6 +27,10 @@ class Tables(msgspec.Struct, frozen=True):
     """What is known of detectors and languages: data/language.toml, explained there."""
 
     typical: dict[str, tuple[int, int]]
+    first: dict[str, int]
+    vouched: dict[str, int]
+    own: dict[str, frozenset[str]]
+    strange: dict[str, frozenset[str]]
     neighbour: dict[str, str]
     weights: dict[str, dict[str, int]]
     calibration: dict[str, tuple[tuple[int, int], ...]]
