@@ -88,4 +88,4 @@ def test_documents_that_share_a_text_are_one_group() -> None:
         {"group": "c", "text_digest": "2"},
         {"group": "d", "text_digest": "3"},
     )
-    assert dedup.copies(table)["group"].to_list() == ["a", "a", "a", "a", "d"]
+    assert dedup.tie(table, "text_digest")["group"].to_list() == ["a", "a", "a", "a", "d"]

@@ -61,7 +61,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert settings.write.shard_bytes == 512_000_000
     assert settings.limits.record_bytes == 16_777_216
     assert settings.limits.file_records == 10_000_000
-    assert (settings.dedup.exact, settings.dedup.near) == (True, 0)
+    assert (settings.dedup.exact, settings.dedup.near) == (True, 0.8)
     assert project.errata == ()
     assert project.publishers.sources == ()
     assert project.card == ""

@@ -57,7 +57,7 @@ MEMORIES = (f"{CACHE}/shards.json", f"{CACHE}/built.json")
 OURS = (f"{DATA}/", f"{GROUPS}/", *MEMORIES, LOCK, "build/.lock")
 """Beginnings of names that are not the same here and there."""
 
-PART_FILES = (".arrow", ".rejected.arrow", ".json")
+PART_FILES = (".arrow", ".rejected.arrow", ".sketches", ".bands", ".json")
 """Files of a part; the last says that the others are whole."""
 
 

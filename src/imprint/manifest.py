@@ -86,6 +86,23 @@ class Stepped(msgspec.Struct, frozen=True):
     """Records that it left out."""
 
 
+class Alike(msgspec.Struct, frozen=True):
+    """What became of records that say what another one says, and what was held together."""
+
+    exact: int
+    """Records that were left out because another one has the same text."""
+    near: int
+    """Records that were left out because another one has nearly the same."""
+    near_from: float
+    """Similarity from which that is so; 0: it was not looked for, or they are kept."""
+    similar_from: float
+    """Similarity from which two records are in one split; 0: whatever they say."""
+    groups: int
+    """That the splits were drawn for; none is divided."""
+    cut: tuple[str, ...]
+    """What is to be said of groups that were too large."""
+
+
 class Raw(msgspec.Struct, frozen=True):
     """The raw files that the dataset was made from."""
 
@@ -120,6 +137,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How new records were drawn: by rank within quotas, or by their hash alone."""
     group: str
     """What the splits never divide."""
+    alike: Alike | None = None
     languages: dict[str, int]
     declared_languages: tuple[str, ...]
     sources: dict[str, int]

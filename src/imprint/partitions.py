@@ -50,6 +50,8 @@ class Recipe:
     steps: tuple[StepCode, ...]
     require_source: bool
     want: Want
+    shingled: bool
+    """Whether texts are compared with each other."""
 
     @classmethod
     def of(cls, project: Project) -> Recipe:
@@ -66,6 +68,7 @@ class Recipe:
             steps=project.steps,
             require_source=settings.source.required,
             want=Want(project.record, settings.limits.record_bytes, settings.limits.file_records),
+            shingled=bool(settings.dedup.near or settings.splits.similar),
         )
 
     def digest(self) -> str:
@@ -76,6 +79,7 @@ class Recipe:
             [self.detector, self.languages, self.reject_unexpected, self.strip],
             [each.digest() for each in self.steps],
             [self.require_source, self.want.record_bytes, self.want.file_records, self.want.most],
+            self.shingled,
         ]
         return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from imprint.partitions import Partition
+    from imprint.rooms.shingles import Sketched
 
 BEFORE = "_before"
 """Column of the texts as they were before they were corrected, where they are others now; of
@@ -38,13 +39,14 @@ class Part(msgspec.Struct, frozen=True):
     """What a task leaves: the records, and the ledger of what became of the files."""
 
     key: str
-    """Names the files of the part: KEY.arrow, the accepted records, and KEY.rejected.arrow."""
+    """Names the files of the part: KEY.arrow, KEY.rejected.arrow, KEY.sketches, KEY.bands."""
     readings: tuple[Reading, ...]
     """How each file was read; `reason` says why one gave no record."""
     records: tuple[int, ...]
     """How many records each of these files gave, of those that are read here."""
     digest: str
-    """Of both files, checked before they are used again."""
+    """Of all files, checked before they are used again."""
+    accepted_records: int = 0
     errata: tuple[Erratum, ...] = ()
     """Those that were in force when the part was made."""
     stages: tuple[Stage, ...] = ()
@@ -53,6 +55,14 @@ class Part(msgspec.Struct, frozen=True):
     def accepted(self, folder: Path) -> Path:
         """Return the Arrow IPC file of the accepted records."""
         return folder / f"{self.key}.arrow"
+
+    def sketches(self, folder: Path) -> Path:
+        """Return the file of the sketches of their texts: 64-bit numbers in ascending order."""
+        return folder / f"{self.key}.sketches"
+
+    def bands(self, folder: Path) -> Path:
+        """Return the file of the bands of these, likewise."""
+        return folder / f"{self.key}.bands"
 
     def rejected(self, folder: Path) -> Path:
         """Return that of the rejected ones: id, place, document, reason, detail."""
@@ -193,12 +203,25 @@ def digest_files(part: Part, folder: Path) -> str:
     import xxhash
 
     whole = xxhash.xxh3_128()
-    for path in (part.accepted(folder), part.rejected(folder)):
+    for kind in (Part.accepted, Part.rejected, Part.sketches, Part.bands):
+        path = kind(part, folder)
         if path.stat().st_size:
             with pa.memory_map(str(path)) as file:
                 whole.update(file.read_buffer())
         whole.update(b"\0")
     return whole.hexdigest()
+
+
+def write_sketches(part: Part, folder: Path, sketches: Sequence[Sketched]) -> None:
+    """Write the sketches and bands of the texts of a part, which its batches gave."""
+    import numpy as np
+
+    none = np.zeros(0, np.uint64)
+    for path, found in (
+        (part.sketches(folder), [each.sketches for each in sketches]),
+        (part.bands(folder), [each.bands for each in sketches]),
+    ):
+        write_file(path, np.sort(np.concatenate([none, *found])).astype("<u8").tobytes())
 
 
 class Sink:
@@ -208,6 +231,8 @@ class Sink:
         self._path = path
         self._aside = path.with_name(path.name + NEW)
         self._writer: Any = None
+        self.rows = 0
+        """That were written."""
 
     def __enter__(self) -> Self:
         return self
@@ -219,6 +244,7 @@ class Sink:
         if self._writer is None:
             self._writer = pa.ipc.new_file(str(self._aside), batch.schema)
         self._writer.write_batch(batch)
+        self.rows += len(batch)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._writer is None:

@@ -16,7 +16,7 @@ import msgspec
 from imprint import timing
 from imprint.digests import hash64, placed_digests, row_digests, text_digests
 from imprint.errors import Fault, RawError
-from imprint.parts import BEFORE, Part, Sink, by_file, digest_files
+from imprint.parts import BEFORE, Part, Sink, by_file, digest_files, write_sketches
 from imprint.rooms.check import check
 from imprint.rooms.choose import choose
 from imprint.rooms.clean import clean
@@ -32,6 +32,7 @@ from imprint.rooms.read import (
     read,
     read_many,
 )
+from imprint.rooms.shingles import sketch
 from imprint.rooms.source import require, source
 from imprint.rooms.step import note, take
 from imprint.swap import machine_faults, write_file
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from imprint.partitions import Partition, Recipe, Stretch
     from imprint.records import RecordSchema
+    from imprint.rooms.shingles import Sketched
 
 BATCH_BYTES = 8_000_000
 """Text in one batch. Measured: smaller ones pay for each call, larger ones leave the cache."""
@@ -66,10 +68,12 @@ def prepare(partition: Partition) -> Part:
 
 def _make(partition: Partition, key: str) -> Part:
     """Read, press and write the records of a partition."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     readings: list[Reading] = []
     records: Counter[str] = Counter()
+    sketches: list[Sketched] = []
     part = Part(key, (), (), "")
     folder, recipe = partition.folder, partition.recipe
     with Sink(part.accepted(folder)) as accepted, Sink(part.rejected(folder)) as rejected:
@@ -79,11 +83,18 @@ def _make(partition: Partition, key: str) -> Part:
             refused = pc.is_valid(pressed["_reason"])
             with _stage("digests", pressed):
                 kept_rows = _with_digests(pressed.filter(pc.invert(refused)), recipe.record)
+            if recipe.shingled:
+                with _stage("shingles", pressed):
+                    sketches.append(sketch(kept_rows["text"], accepted.rows))
+                    words = pa.array(sketches[-1].words, pa.uint32())
+                    kept_rows = kept_rows.append_column("_words", words)
             with _stage("parts", pressed):
                 accepted.write(kept_rows)
                 rejected.write(_ledger(pressed.filter(refused)))
+    write_sketches(part, folder, sketches)
     counts = tuple(records[each.raw_file] for each in readings)
-    return Part(key, tuple(readings), counts, digest_files(part, folder), recipe.errata)
+    digest = digest_files(part, folder)
+    return Part(key, tuple(readings), counts, digest, accepted.rows, recipe.errata)
 
 
 def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.RecordBatch:

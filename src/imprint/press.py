@@ -21,7 +21,7 @@ from imprint.inputs import (
     read_raw_table,
     write_raw_table,
 )
-from imprint.manifest import Manifest, Records
+from imprint.manifest import Alike, Manifest, Records
 from imprint.partitions import Recipe, partitions
 from imprint.parts import files_of, forget, kept, refuse_other_keys
 from imprint.prepare import prepare
@@ -76,6 +76,8 @@ class Checked:
     warnings: tuple[str, ...]
     records: Records
     reasons: dict[str, int]
+    alike: Alike
+    """What is left out because another record says it, and what is held together."""
     files: tuple[FileRead, ...]
 
 
@@ -200,6 +202,7 @@ def check(
         warnings(project, pressed.settled),
         counts(settled),
         reasons(settled),
+        settled.alike,
         pressed.files,
     )
 
@@ -280,7 +283,7 @@ def _settled(
     whole = [part or next(rest) for part in parts]
     files = files_of(whole, sample=project.sample is not None)
     with timing.stage("settle"):
-        settled = settle(whole, files, folder, project)
+        settled = settle(whole, files, folder, project, processes)
     paths = tuple(part.accepted(folder) for part in whole)
     return Pressed(inputs, files_read(inputs, files), paths, settled)
 

@@ -62,10 +62,6 @@ KNOWN = (DATASET, RECORD, ERRATA, SOURCES, CARD, RELEASES)
 
 LATER_KEYS: dict[Path, Any] = {
     ("subsets", "by"): "",
-    ("dedup", "near"): 0,
-    ("dedup", "near_action"): None,
-    ("dedup", "max_group"): None,
-    ("splits", "similar"): None,
     ("limits", "archive_ratio"): None,
 }
 """Keys that are planned and not there yet -> the one value that says what is done today."""

@@ -150,6 +150,7 @@ def warnings(project: Project, settled: Settled) -> tuple[str, ...]:
         for each in corrected(project, settled)
         if each.count == 0 and project.sample is None
     ]
+    said += [f"splits: {each}" for each in settled.alike.cut]
     present = set(settled.kept["split"].unique())
     said += [
         f'schema/dataset.toml: split "{name}" got no record; it is left out'
@@ -206,6 +207,7 @@ def _facts(
         splits=splits,
         empty_splits=tuple(name for name in said.splits.shares if name not in splits),
         draw=settled.draw,
+        alike=settled.alike,
         group=said.splits.group,
         languages=_by_count(kept["language"]),
         declared_languages=said.languages,

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imprint.parts import Part, Sink, by_file, digest_files, kept
+from imprint.parts import Part, Sink, by_file, digest_files, kept, write_sketches
 from imprint.prepare import batches, prepare
 from imprint.rooms.choose import choose, document_hashes
+from imprint.rooms.shingles import sketch
 from imprint.swap import machine_faults, write_file
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from imprint.partitions import Partition
+    from imprint.rooms.shingles import Sketched
 
     Hashes = npt.NDArray[np.uint64]
 
@@ -96,6 +98,8 @@ def _taken_out(whole: Part, folder: Path, partition: Partition) -> Part:
 
     part = Part(partition.key(), (), (), "")
     records: Counter[str] = Counter()
+    sketches: list[Sketched] = []
+    accepted = 0
     for place in (Part.accepted, Part.rejected):
         source = place(whole, folder)
         with Sink(place(part, partition.folder)) as sink:
@@ -106,7 +110,11 @@ def _taken_out(whole: Part, folder: Path, partition: Partition) -> Part:
                 for number in range(reader.num_record_batches):
                     batch = choose(reader.get_batch(number), partition.recipe.want.most)
                     records += by_file(batch)
+                    if place is Part.accepted and partition.recipe.shingled:
+                        sketches.append(sketch(batch["text"], sink.rows))
                     sink.write(batch)
+            accepted = accepted or sink.rows  # the accepted ones are the first
     counts = tuple(records[each.raw_file] for each in whole.readings)
+    write_sketches(part, partition.folder, sketches)
     digest = digest_files(part, partition.folder)
-    return Part(part.key, whole.readings, counts, digest, whole.errata)
+    return Part(part.key, whole.readings, counts, digest, accepted, whole.errata)

@@ -99,12 +99,12 @@ class Dedup(Table, frozen=True):
     """[dedup]: which records say what another one says."""
 
     exact: bool = True
-    near: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0
-    """Jaccard similarity; 0: off. The others are not there yet."""
+    near: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.8
+    """Jaccard similarity of word 5-shingles from which a record is a near-duplicate; 0: off."""
     near_action: Literal["drop", "group"] = "drop"
-    """Not there yet."""
+    """Whether a near-duplicate is left out, or kept in the split of the other."""
     max_group: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
-    """Not there yet."""
+    """Share of all records that a group of similar ones may have."""
 
 
 class Splits(Table, frozen=True):
@@ -120,8 +120,8 @@ class Splits(Table, frozen=True):
     """Split -> its share, exactly as written, in the order of the declaration; they add up to 1."""
     group: Text = "document"
     """What is never divided: "document", "source" or a column."""
-    similar: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0
-    """Not there yet."""
+    similar: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+    """Jaccard similarity from which two records are never on both sides; 0: off."""
     salt: str = ""
     """Changes the draw."""
 

@@ -6,13 +6,16 @@ It sees no text: only the facts of each record (digests, sizes, place), of all r
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from imprint import releases
+from imprint import near, releases
 from imprint.digests import dataset_digest, placed_digests
 from imprint.errors import Fault, RawError
+from imprint.manifest import Alike
 from imprint.parts import BEFORE
 from imprint.rooms import dedup, split
+from imprint.rooms.dedup import alike
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,9 +24,11 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from imprint.engine import Engine
     from imprint.parts import Part
     from imprint.project import Project
     from imprint.rooms.read import Reading
+    from imprint.settings import Settings
 
 PUBLISHED = ("id", "language", "source", "corrections", "raw_file", "raw_index")
 """Published columns that settle reads. Of the text it knows the digest."""
@@ -57,6 +62,8 @@ class Settled:
     """Of each split, the digests of its rows with their places, one after the other."""
     digest: str
     """Of all published rows."""
+    alike: Alike
+    """What was left out because another record says it, and what was held together."""
 
     def record(self) -> pl.DataFrame:
         """Return the release record of this build: id, key, split, place, row."""
@@ -67,7 +74,11 @@ class Settled:
 
 
 def settle(
-    parts: Sequence[Part], files: Mapping[str, tuple[Reading, int]], folder: Path, project: Project
+    parts: Sequence[Part],
+    files: Mapping[str, tuple[Reading, int]],
+    folder: Path,
+    project: Project,
+    processes: Engine,
 ) -> Settled:
     """Decide what is published and where.
 
@@ -76,6 +87,7 @@ def settle(
         files: how each raw file was read, and how many records it gave; in the same order.
         folder: where the parts are.
         project: what it declares on duplicates, splits and releases.
+        processes: what runs the search for near-duplicates.
 
     Raises:
         ProjectError: the release record is damaged.
@@ -90,12 +102,8 @@ def settle(
     facts = _facts(parts, folder, numbered, settings.splits.group)
     _refuse_nothing(facts, files, ledger)
     facts = _with_released(facts, project, release)
-    if settings.dedup.exact:
-        facts = dedup.exact(facts)
-        ledger.append(_duplicates(facts))
-        facts = facts.filter(pl.col("duplicate_of").is_null())
-    else:
-        facts = dedup.copies(facts)
+    facts, repeated, cut = _told_apart(facts, parts, folder, settings, processes)
+    ledger += repeated
     facts = dedup.number_copies(facts, declared=bool(settings.read.id))
     draw = release.draw if release else split.mode(facts["document"].n_unique())
     facts = split.assign(facts, settings.splits.shares, settings.splits.salt, draw)
@@ -106,7 +114,68 @@ def settle(
     _refuse_nothing(kept, files, ledger)
     placed = _placed(kept)
     digest = dataset_digest(project.record.arrow, iter(placed.items()))
-    return Settled(kept, whole.select(LEDGER), read, draw, placed, digest)
+    return Settled(
+        kept, whole.select(LEDGER), read, draw, placed, digest, _counted(whole, kept, settings, cut)
+    )
+
+
+def _told_apart(
+    facts: pl.DataFrame, parts: Sequence[Part], folder: Path, settings: Settings, processes: Engine
+) -> tuple[pl.DataFrame, list[pl.DataFrame], tuple[str, ...]]:
+    """Leave out what says the same as another record, or nearly; bind what is similar.
+
+    Returns:
+        The facts of the records that are kept, with their groups; the ledger's lines on duplicates;
+        what is to be said of groups that were cut.
+    """
+    import polars as pl
+
+    ledger = []
+    if settings.dedup.exact:
+        facts = dedup.exact(facts).with_columns(similarity=1.0)
+        told = "its published text is that of another record"
+        ledger.append(_duplicates(facts, dedup.EXACT, told))
+        facts = facts.filter(pl.col("duplicate_of").is_null()).drop("duplicate_of", "similarity")
+    else:
+        facts = dedup.tie(facts, "text_digest")
+    least, similar, share = (
+        Fraction(repr(each))
+        for each in (settings.dedup.near, settings.splits.similar, settings.dedup.max_group)
+    )
+    if not least and not similar:
+        return facts, ledger, ()
+    top = max(least, similar)
+    if settings.dedup.near_action == "group":
+        least, similar = Fraction(0), min(least or similar, similar or least)
+    firsts = dedup.firsts(facts)
+    pairs = near.find(parts, folder, firsts, processes)
+    firsts = alike.drop(firsts, pairs.filter(alike.jaccard(least)) if least else pairs.clear())
+    alike.refuse_lost_sources(firsts)
+    copies = firsts.select("text_digest", "duplicate_of", "similarity")
+    facts = facts.join(copies, on="text_digest", how="left", maintain_order="left")
+    told = "its published text is nearly that of another record"
+    ledger.append(_duplicates(facts, alike.NEAR, told))
+    facts = facts.filter(pl.col("duplicate_of").is_null())
+    if not similar:
+        return facts, ledger, ()
+    facts, cut = alike.bind(facts, pairs, (similar, top), share)
+    return facts, ledger, cut
+
+
+def _counted(
+    ledger: pl.DataFrame, kept: pl.DataFrame, settings: Settings, cut: tuple[str, ...]
+) -> Alike:
+    """Return how many records were left out by which rule, and how many groups there are."""
+    found: dict[str, int] = dict(ledger["rule"].value_counts().iter_rows())
+    grouped = settings.dedup.near_action == "group"
+    return Alike(
+        exact=found.get(dedup.EXACT, 0),
+        near=found.get(alike.NEAR, 0),
+        near_from=0 if grouped else settings.dedup.near,
+        similar_from=settings.splits.similar,
+        groups=kept["group"].n_unique(),
+        cut=cut,
+    )
 
 
 def _files(files: Mapping[str, tuple[Reading, int]]) -> pl.DataFrame:
@@ -156,14 +225,16 @@ def _facts(parts: Sequence[Part], folder: Path, files: pl.DataFrame, group: str)
     """Return a row a record that was accepted, with its part and its row in there."""
     import polars as pl
 
-    frames = []
+    frames, first = [], 0
     for number, part in enumerate(parts):
         table = _open(part.accepted(folder))
         if table is not None:
             names = {name for name in table.schema.names if name.startswith("_")} - {BEFORE}
             wanted = [*dict.fromkeys((*PUBLISHED, *sorted(names), *_column(group)))]
             frame = pl.DataFrame(pl.from_arrow(table.select(wanted))).with_row_index("part_row")
-            frames.append(frame.with_columns(part=pl.lit(number, pl.Int64)))
+            record = pl.col("part_row").cast(pl.Int64) + first
+            frames.append(frame.with_columns(record=record, part=pl.lit(number, pl.Int64)))
+        first += part.accepted_records
     if not frames:
         return files.clear()
     facts = pl.concat(frames)
@@ -217,8 +288,8 @@ def _with_released(
     return facts.with_columns(released=pl.col("released_split").is_not_null())
 
 
-def _duplicates(facts: pl.DataFrame) -> pl.DataFrame:
-    """Return the ledger's lines on exact duplicates."""
+def _duplicates(facts: pl.DataFrame, rule: str, detail: str) -> pl.DataFrame:
+    """Return the ledger's lines on the duplicates that a rule found."""
     import polars as pl
 
     return facts.filter(pl.col("duplicate_of").is_not_null()).select(
@@ -227,10 +298,10 @@ def _duplicates(facts: pl.DataFrame) -> pl.DataFrame:
         "raw_file",
         "raw_index",
         "duplicate_of",
+        "similarity",
         reason=pl.lit("duplicate"),
-        detail=pl.lit("its published text is that of another record"),
-        similarity=pl.lit(1.0),
-        rule=pl.lit(dedup.EXACT),
+        detail=pl.lit(detail),
+        rule=pl.lit(rule),
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imprint.hub import Pushed
     from imprint.init import Looked
     from imprint.inputs import FileRead
-    from imprint.manifest import Records
+    from imprint.manifest import Alike, Records
     from imprint.press import Build, Checked
     from imprint.rebuild import Verified
     from imprint.timing import Stage
@@ -31,8 +31,6 @@ WIDEST = 64
 
 WHOLE = 10_000
 """Characters of a cell that is not meant to be cut."""
-
-ONLY_EXACT = "only exact duplicates were looked for; near-duplicates are not there yet"
 
 ON_RECORD = "the release is on record in schema/releases.toml: commit it with schema/releases/"
 
@@ -77,7 +75,7 @@ def build(built: Build, *, profile: bool = False) -> str:
         ("corrected", "; ".join(corrections) or "nothing"),
         *([("steps", "; ".join(steps))] if steps else []),
         ("left out", _pairs(built.reasons) or "nothing"),
-        ("duplicates", ONLY_EXACT),
+        *_alike(manifest.alike),
         ("dataset", f"{built.url or _here(built.folder)}  (rows {manifest.digest[:16]})"),
         ("ledger", built.url.removesuffix("dataset") + "rejected.jsonl")
         if built.url
@@ -92,6 +90,16 @@ def build(built: Build, *, profile: bool = False) -> str:
     ]
     said += ["stages", stages(built.stages)] if profile else []
     return "\n".join(said if built.url else [*said, *_next(built)])
+
+
+def _alike(alike: Alike | None) -> list[tuple[str, str]]:
+    """Return what was left out because another record says it, and what was held together."""
+    if alike is None:
+        return []
+    said = f"exact {alike.exact:,}"
+    if alike.near_from:
+        said += f", near {alike.near:,} (similarity of {alike.near_from:g} or more)"
+    return [("duplicates", said), ("groups", f"{alike.groups:,}, none of them in two splits")]
 
 
 def stages(found: Sequence[Stage]) -> str:
@@ -156,7 +164,7 @@ def _named(group: Sequence[FileRead]) -> str:
 
 def check(checked: Checked) -> str:
     """Return what a check found."""
-    facts = [("left out", _pairs(checked.reasons) or "nothing"), ("duplicates", ONLY_EXACT)]
+    facts = [("left out", _pairs(checked.reasons) or "nothing"), *_alike(checked.alike)]
     verdict = "not ready to release" if checked.problems else "ready to release"
     return "\n".join(
         [

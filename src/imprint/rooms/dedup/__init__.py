@@ -34,21 +34,34 @@ def exact(facts: pl.DataFrame) -> pl.DataFrame:
     """
     import polars as pl
 
-    preference = [~pl.col("released"), -pl.col("raw_bytes"), "id", *PATH_ORDER]
-    kept = pl.struct("file", "raw_index").sort_by(preference).first().over("text_digest")
-    kept_id = pl.col("id").sort_by(preference).first().over("text_digest")
+    kept = pl.struct("file", "raw_index").sort_by(preference()).first().over("text_digest")
+    kept_id = pl.col("id").sort_by(preference()).first().over("text_digest")
     itself = kept == pl.struct("file", "raw_index")
     return facts.with_columns(duplicate_of=pl.when(~itself).then(kept_id))
 
 
-def copies(facts: pl.DataFrame) -> pl.DataFrame:
-    """Bind the documents that share a published text, so that none is on both sides of a split.
+def preference() -> list[pl.Expr | str]:
+    """Return what records are sorted by, the one that is kept first among those that are alike."""
+    import polars as pl
 
-    For a dataset that keeps its exact duplicates. A document that has several records can tie
-    many others together; the smallest key of all that are tied becomes the group of each.
+    return [~pl.col("released"), -pl.col("raw_bytes"), "id", *PATH_ORDER]
+
+
+def firsts(facts: pl.DataFrame) -> pl.DataFrame:
+    """Return of the records that share a published text the one that would be kept."""
+    return facts.sort(preference()).unique("text_digest", keep="first", maintain_order=True)
+
+
+def tie(facts: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Bind the groups whose records have the same value, so that none is on both sides of a split.
+
+    A group that has several records can tie many others together; the smallest key of all that are
+    tied becomes the group of each.
 
     Args:
-        facts: n rows with `group` and `text_digest`.
+        facts: n rows with `group` and the column.
+        column: by which they are tied, without nulls: `text_digest` for a dataset that keeps its
+            exact duplicates.
 
     Returns:
         The n rows in the same order, `group` replaced.
@@ -56,7 +69,7 @@ def copies(facts: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     while True:
-        tied = facts.with_columns(pl.col("group").min().over("text_digest").alias("tied"))
+        tied = facts.with_columns(pl.col("group").min().over(column).alias("tied"))
         tied = tied.with_columns(pl.col("tied").min().over("group"))
         if tied["tied"].equals(tied["group"]):
             return facts
