@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -158,7 +159,8 @@ def test_ranges_do_not_matter(tmp_path: Path) -> None:
     whole = pairs_of(tmp_path, texts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near, "ENTRIES", 50)
-        patch.setattr(near, "TEXT_BYTES", 1000)
+        patch.setattr(near, "PAIRS", 7)
+        patch.setattr(near, "TOGETHER", 2)
         assert pairs_of(tmp_path, texts) == whole
     assert len(whole) >= 30
 
@@ -169,19 +171,19 @@ def pairs_of(folder: Path, texts: list[list[str]]) -> dict[tuple[int, int], tupl
     import pyarrow as pa
 
     from imprint.engine import Here
-    from imprint.parts import Part, Sink, write_sketches
+    from imprint.parts import Part, Sink, with_sketches, write_sketches
 
     parts, words, half = [], np.zeros(0, np.int64), len(texts) // 2
     for key, some in (("a", texts[:half]), ("b", texts[half:])):
         part = Part(key, (), (), "", len(some))
         column = pa.array([" ".join(each) for each in some], pa.string())
-        with Sink(part.accepted(folder)) as sink:
-            sink.write(pa.record_batch({"text": column}))
         sketched = shingles.sketch(column, 0)
+        with Sink(part.accepted(folder)) as sink:
+            sink.write(with_sketches(pa.record_batch({"text": column}), sketched))
         write_sketches(part, folder, [sketched])
         words = np.concatenate([words, sketched.words])
         parts.append(part)
     sizes = [len(" ".join(each)) for each in texts]
     facts = pl.DataFrame({"record": range(len(texts)), "words": words, "text_bytes": sizes})
-    found = near.find(parts, folder, facts, Here())
+    found = near.find(parts, folder, facts, Fraction(1, 2), Here())
     return {(left, right): tuple(rest) for left, right, *rest in found.iter_rows()}

@@ -46,7 +46,7 @@ def folded(character: str) -> str:
 def of_words(text: str) -> list[tuple[str, ...]]:
     """Return the shingles of a text as tuples of words."""
     found = words(text)
-    return [tuple(found[n : n + room.WORDS]) for n in range(len(found) - room.WORDS + 1)]
+    return [tuple(found[n : n + room.WIDTH]) for n in range(len(found) - room.WIDTH + 1)]
 
 
 @given(st.lists(TEXT, max_size=8))

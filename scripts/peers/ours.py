@@ -12,7 +12,7 @@ from peers.tally import Tally
 if TYPE_CHECKING:
     from pathlib import Path
 
-NEAR = False
+NEAR = True
 """Whether a build looks for near-duplicates."""
 
 ERRATUM = '\n[[erratum]]\nwrong = "CTSO"\nright = "CSTO"\nwhy = "transposed"\n'

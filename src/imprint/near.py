@@ -15,12 +15,13 @@ import math
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from imprint.parts import Part
+from imprint.parts import SKETCH, WORDS, Part
+from imprint.rooms.dedup.alike import CONTAINED
 from imprint.rooms.shingles import (
     HASH_BITS,
     RATE,
     ROW_BITS,
-    WORDS,
+    WIDTH,
     distinct,
     keyed,
     limits,
@@ -30,12 +31,12 @@ from imprint.swap import NEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from fractions import Fraction
     from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
     import polars as pl
-    import pyarrow as pa
 
     from imprint.engine import Engine
 
@@ -44,13 +45,20 @@ if TYPE_CHECKING:
 ENTRIES = 4_000_000
 """Entries of sketches, and proposed pairs, that are sorted at once: some 200 MB. Chosen."""
 
-TEXT_BYTES = 32_000_000
-"""Text that is verified in one task. Chosen: half a second of work."""
+PAIRS, TOGETHER = 50_000, 5_000
+"""Pairs that one task verifies, and whose texts it reads at once: some 25 MB. Chosen."""
 
-OFTEN, DEVIATIONS = 0.6, 1.6
-"""By sketches, a pair is verified that was proposed for so much of what the sketch of the shorter
-text holds, less so many standard deviations. Chosen: of a quotation, 0.8 and more of its hashes
-propose it; and two texts that share a sentence of many are seldom verified."""
+PAIR_BYTES = 1_000
+"""What verifying a pair is worth in bytes of work: most are told by their sketches. Measured."""
+
+OFTEN = 0.6
+"""Pairs are looked at that were proposed for so much of what the sketch of the shorter text holds,
+less some deviations. Chosen: of a quotation, 0.8 and more of its hashes propose it; and texts that
+share a sentence of many are seldom looked at."""
+
+FAR, FARTHER = 1.6, 3.0
+"""Standard deviations below the mean at which a pair is given up, proposed or by its sketches.
+Chosen: the one is about how often, the other drops one pair in a thousand."""
 
 ENTRY_BYTES = 8
 
@@ -86,18 +94,21 @@ class Verify:
     left: Any
     right: Any
     """Numbers of n records, of the one and the other of each pair."""
+    share: float
+    """Of the shingles of the shorter text that are in the longer one, where the two are alike."""
 
 
 def find(
-    parts: Sequence[Part], folder: Path, facts: pl.DataFrame, processes: Engine
+    parts: Sequence[Part], folder: Path, facts: pl.DataFrame, least: Fraction, processes: Engine
 ) -> pl.DataFrame:
-    """Return the pairs of records that are alike at all, and what they share.
+    """Return the pairs of records that are alike, or nearly so, and what they share.
 
     Args:
         parts: what prepare left.
         folder: where they are.
         facts: a row for each record that takes part, with `record`, its number over all parts,
             `words`, and `text_bytes`.
+        least: the similarity that matters.
         processes: what runs the tasks.
 
     Returns:
@@ -112,8 +123,14 @@ def find(
         left, right = _proposed(parts, folder, facts, scratch, processes)
     finally:
         shutil.rmtree(scratch)
-    tasks = list(_to_verify(parts, folder, facts, left, right))
-    size = sum(len(each.left) for each in tasks) * 10_000
+    share = min(2 * least / (1 + least), CONTAINED)
+    firsts, _ = _numbered(parts)
+    paths = tuple(part.accepted(folder) for part in parts)
+    tasks = [
+        Verify(paths, firsts, left[n : n + PAIRS], right[n : n + PAIRS], float(share))
+        for n in range(0, len(left), PAIRS)
+    ]
+    size = len(left) * PAIR_BYTES
     found = [pl.DataFrame(each) for each in processes.run(verify, tasks, size)]
     kinds = dict.fromkeys(("left", "right", "shared", "left_has", "right_has"), pl.Int64)
     return pl.concat([pl.DataFrame(schema=kinds), *found])
@@ -160,27 +177,78 @@ def propose(argument: Propose) -> Path | None:
 
 
 def verify(argument: Verify) -> dict[str, Numbers]:
-    """Count what the records of each pair share; pairs that share nothing are left out."""
+    """Count what the records of each pair share; pairs that cannot be alike are left out.
+
+    Those whose sketches share too little are not looked at further.
+    """
+    import numpy as np
+
+    likely = _likely(argument)
+    left, right = argument.left[likely], argument.right[likely]
+    names = ("left", "right", "shared", "left_has", "right_has")
+    some = (slice(n, n + TOGETHER) for n in range(0, len(left), TOGETHER))
+    found = [np.zeros((len(names), 0), np.int64)]
+    found += (_counted(argument, left[each], right[each]) for each in some)
+    return dict(zip(names, np.concatenate(found, axis=1), strict=True))
+
+
+def _likely(argument: Verify) -> npt.NDArray[np.bool_]:
+    """Say of each pair whether its sketches share about as much as those of texts that are alike.
+
+    Of the hashes that both would hold, the shorter text has n; that it shares fewer than three
+    standard deviations below the mean happens to one pair in a thousand.
+    """
     import numpy as np
 
     needed, places = np.unique(np.concatenate([argument.left, argument.right]), return_inverse=True)
-    found = distinct(shingles(_texts(argument, needed)))
-    left, right = places[: len(argument.left)], places[len(argument.left) :]
-    shorter = np.where(found.counts[left] <= found.counts[right], left, right)
-    longer = left + right - shorter
+    sides = places[: len(argument.left)], places[len(argument.left) :]
+    sketches = _column(argument, needed, SKETCH)
+    words = _column(argument, needed, WORDS).to_numpy().astype(np.int64)
+    hashes, starts = sketches.flatten().to_numpy(), sketches.offsets.to_numpy()
+    sizes = np.diff(starts)
+    limit = limits(np.maximum(words - (WIDTH - 1), 0)) >> np.uint64(64 - HASH_BITS)
+    common = np.minimum(limit[sides[0]], limit[sides[1]])
+    keys, counts = [], []
+    for side in sides:
+        pair = np.repeat(np.arange(len(side)), sizes[side])
+        held = hashes[_ranges(starts[side], sizes[side])]
+        low = held < common[pair]
+        keys.append(pair[low].astype(np.uint64) << np.uint64(HASH_BITS) | held[low])
+        counts.append(np.bincount(pair[low], minlength=len(side)))
+    every = np.sort(np.concatenate(keys))
+    twice = every[1:][every[1:] == every[:-1]] >> np.uint64(HASH_BITS)
+    shared = np.bincount(twice.astype(np.int64), minlength=len(sides[0]))
+    mean = argument.share * np.minimum(*counts)
+    least = mean - FARTHER * np.sqrt(mean * (1 - argument.share))
+    likely: npt.NDArray[np.bool_] = (shared > 0) & (shared >= least)
+    return likely
+
+
+def _counted(argument: Verify, left: Numbers, right: Numbers) -> Numbers:
+    """Return of each pair its records, what their texts share, and what each has."""
+    import numpy as np
+
+    needed, places = np.unique(np.concatenate([left, right]), return_inverse=True)
+    found = distinct(shingles(_column(argument, needed, "text")))
+    one, other = places[: len(left)], places[len(left) :]
+    shorter = np.where(found.counts[one] <= found.counts[other], one, other)
+    longer = one + other - shorter
     sizes = found.counts[shorter]
-    starts = np.cumsum(found.counts) - found.counts
-    at = np.repeat(starts[shorter] - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
-    slots = np.repeat(np.arange(len(needed)), found.counts)
-    keys = np.sort(keyed(found.hashes, slots))
+    at = _ranges((np.cumsum(found.counts) - found.counts)[shorter], sizes)
+    keys = np.sort(keyed(found.hashes, np.repeat(np.arange(len(needed)), found.counts)))
     probes = keyed(found.hashes[at], np.repeat(longer, sizes))
     hits = keys[np.minimum(np.searchsorted(keys, probes), len(keys) - 1)] == probes
     pair = np.repeat(np.arange(len(left)), sizes)
-    shared = np.bincount(pair[hits], minlength=len(left)).astype(np.int64)
-    some = shared > 0
-    columns = (argument.left, argument.right, shared, found.counts[left], found.counts[right])
-    names = ("left", "right", "shared", "left_has", "right_has")
-    return {name: each[some] for name, each in zip(names, columns, strict=True)}
+    shared = np.bincount(pair[hits], minlength=len(left))
+    return np.stack([left, right, shared, found.counts[one], found.counts[other]])
+
+
+def _ranges(starts: Numbers, sizes: Numbers) -> Numbers:
+    """Return the numbers from each start on, so many of each."""
+    import numpy as np
+
+    skipped = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+    return np.asarray(skipped + np.arange(len(skipped)))
 
 
 def _proposed(
@@ -291,36 +359,20 @@ def _enough(
     if words is None:
         return np.asarray(keys)
     left, right = keys >> np.uint64(RECORD_BITS), keys & np.uint64((1 << RECORD_BITS) - 1)
-    one, other = (words[each].astype(np.int64) - (WORDS - 1) for each in (left, right))
-    rate = limits(np.maximum(one, other)).astype(np.float64) / 2.0**64
-    mean = np.minimum(one, other) * rate
-    often: npt.NDArray[np.uint64] = keys[counts >= OFTEN * (mean - DEVIATIONS * np.sqrt(mean))]
+    one, other = (words[each].astype(np.int64) - (WIDTH - 1) for each in (left, right))
+    longer = np.maximum(one, other)
+    rates = limits(np.arange(longer.max() + 1)).astype(np.float64) / 2.0**64
+    mean = np.minimum(one, other) * rates[longer]
+    often: npt.NDArray[np.uint64] = keys[counts >= OFTEN * (mean - FAR * np.sqrt(mean))]
     return often
 
 
-def _to_verify(
-    parts: Sequence[Part], folder: Path, facts: pl.DataFrame, left: Numbers, right: Numbers
-) -> Iterator[Verify]:
-    """Yield tasks of pairs that have about so much text."""
-    import numpy as np
-
-    firsts, records = _numbered(parts)
-    paths = tuple(part.accepted(folder) for part in parts)
-    sizes = np.zeros(records, np.int64)
-    sizes[facts["record"].to_numpy()] = facts["text_bytes"].to_numpy()
-    ends = np.cumsum(sizes[left] + sizes[right]) // TEXT_BYTES
-    cuts = np.flatnonzero(ends[1:] != ends[:-1]) + 1
-    for one, other in zip(np.split(left, cuts), np.split(right, cuts), strict=True):
-        if len(one):
-            yield Verify(paths, firsts, one, other)
-
-
-def _texts(argument: Verify, needed: Numbers) -> pa.Array:
-    """Return the texts of records, in ascending order of their numbers, read from their parts."""
+def _column(argument: Verify, needed: Numbers, name: str) -> Any:
+    """Return a column of records, in ascending order of their numbers, read from their parts."""
     import numpy as np
     import pyarrow as pa
 
-    found = [pa.array([], pa.string())]
+    found = []
     borders = np.searchsorted(needed, [*argument.firsts, np.iinfo(np.int64).max])
     for path, first, (low, high) in zip(
         argument.parts, argument.firsts, itertools.pairwise(borders), strict=True
@@ -333,6 +385,6 @@ def _texts(argument: Verify, needed: Numbers) -> pa.Array:
             for number in range(reader.num_record_batches):
                 batch = reader.get_batch(number)
                 within = rows[(rows >= start) & (rows < start + len(batch))] - start
-                found.append(batch["text"].take(pa.array(within)))
+                found.append(batch[name].take(pa.array(within)))
                 start += len(batch)
     return pa.concat_arrays(found)

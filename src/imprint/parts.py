@@ -34,6 +34,9 @@ BEFORE = "_before"
 """Column of the texts as they were before they were corrected, where they are others now; of
 rejected records always."""
 
+WORDS, SKETCH = "_words", "_sketch"
+"""Columns of how many words a text has, and of the hashes of its sketch."""
+
 
 class Part(msgspec.Struct, frozen=True):
     """What a task leaves: the records, and the ledger of what became of the files."""
@@ -210,6 +213,17 @@ def digest_files(part: Part, folder: Path) -> str:
                 whole.update(file.read_buffer())
         whole.update(b"\0")
     return whole.hexdigest()
+
+
+def with_sketches(batch: pa.RecordBatch, found: Sketched) -> pa.RecordBatch:
+    """Return the records of a batch with how many words they have, and their sketches."""
+    import numpy as np
+    import pyarrow as pa
+
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(found.counts)]).astype(np.int32)
+    sketches = pa.ListArray.from_arrays(offsets, found.hashes)
+    batch = batch.append_column(WORDS, pa.array(found.words, pa.uint32()))
+    return batch.append_column(SKETCH, sketches)
 
 
 def write_sketches(part: Part, folder: Path, sketches: Sequence[Sketched]) -> None:

@@ -16,7 +16,7 @@ import msgspec
 from imprint import timing
 from imprint.digests import hash64, placed_digests, row_digests, text_digests
 from imprint.errors import Fault, RawError
-from imprint.parts import BEFORE, Part, Sink, by_file, digest_files, write_sketches
+from imprint.parts import BEFORE, Part, Sink, by_file, digest_files, with_sketches, write_sketches
 from imprint.rooms.check import check
 from imprint.rooms.choose import choose
 from imprint.rooms.clean import clean
@@ -68,7 +68,6 @@ def prepare(partition: Partition) -> Part:
 
 def _make(partition: Partition, key: str) -> Part:
     """Read, press and write the records of a partition."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     readings: list[Reading] = []
@@ -86,8 +85,7 @@ def _make(partition: Partition, key: str) -> Part:
             if recipe.shingled:
                 with _stage("shingles", pressed):
                     sketches.append(sketch(kept_rows["text"], accepted.rows))
-                    words = pa.array(sketches[-1].words, pa.uint32())
-                    kept_rows = kept_rows.append_column("_words", words)
+                    kept_rows = with_sketches(kept_rows, sketches[-1])
             with _stage("parts", pressed):
                 accepted.write(kept_rows)
                 rejected.write(_ledger(pressed.filter(refused)))

@@ -13,7 +13,7 @@ from imprint import near, releases
 from imprint.digests import dataset_digest, placed_digests
 from imprint.errors import Fault, RawError
 from imprint.manifest import Alike
-from imprint.parts import BEFORE
+from imprint.parts import BEFORE, SKETCH
 from imprint.rooms import dedup, split
 from imprint.rooms.dedup import alike
 
@@ -148,7 +148,7 @@ def _told_apart(
     if settings.dedup.near_action == "group":
         least, similar = Fraction(0), min(least or similar, similar or least)
     firsts = dedup.firsts(facts)
-    pairs = near.find(parts, folder, firsts, processes)
+    pairs = near.find(parts, folder, firsts, min(least or similar, similar or least), processes)
     firsts = alike.drop(firsts, pairs.filter(alike.jaccard(least)) if least else pairs.clear())
     alike.refuse_lost_sources(firsts)
     copies = firsts.select("text_digest", "duplicate_of", "similarity")
@@ -229,7 +229,7 @@ def _facts(parts: Sequence[Part], folder: Path, files: pl.DataFrame, group: str)
     for number, part in enumerate(parts):
         table = _open(part.accepted(folder))
         if table is not None:
-            names = {name for name in table.schema.names if name.startswith("_")} - {BEFORE}
+            names = {name for name in table.schema.names if name.startswith("_")} - {BEFORE, SKETCH}
             wanted = [*dict.fromkeys((*PUBLISHED, *sorted(names), *_column(group)))]
             frame = pl.DataFrame(pl.from_arrow(table.select(wanted))).with_row_index("part_row")
             record = pl.col("part_row").cast(pl.Int64) + first

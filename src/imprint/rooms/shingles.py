@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     Numbers = npt.NDArray[np.int64]
     Hashes = npt.NDArray[np.uint64]
 
-WORDS = 5
-"""In a shingle. Source: Lee et al. 2022, "Deduplicating Training Data Makes Language Models Better"
-(NearDup), and the field since; a text of fewer has none."""
+WIDTH = 5
+"""Words in a shingle; a text of fewer has none. Source: Lee et al. 2022, "Deduplicating Training
+Data Makes Language Models Better" (NearDup), and the field since."""
 
 RATE = 8
 """One shingle in so many is in the sketch. A quotation of 30 words has 26 shingles: that none of
@@ -64,9 +64,12 @@ class Sketched(NamedTuple):
 
     words: Numbers
     """How many words each text has: n."""
+    counts: Numbers
+    """How many hashes the sketch of each text has: n."""
+    hashes: Hashes
+    """`HASH_BITS` of each, text by text, in ascending order."""
     sketches: Hashes
-    """An entry for each hash of the sketch of each text: `HASH_BITS` of it, then `ROW_BITS` of the
-    row; in ascending order."""
+    """The same as entries, in ascending order: the hash, then `ROW_BITS` of the row."""
     bands: Hashes
     """An entry for each band, likewise."""
 
@@ -110,32 +113,35 @@ def sketch(text: pa.Array, first: int) -> Sketched:
     import numpy as np
 
     words, entries = [_empty().words], [_empty().hashes]
-    for row, found in _blocks(text):
+    for start, found in _blocks(text):
         below = limits(found.counts)
         low = np.flatnonzero(found.hashes < np.repeat(below, found.counts))
-        rows = np.searchsorted(np.cumsum(found.counts), low, "right") + row
-        hashes = found.hashes[low] >> np.uint64(64 - HASH_BITS) << np.uint64(ROW_BITS)
-        entries.append(hashes | rows.astype(np.uint64))
+        place = np.searchsorted(np.cumsum(found.counts), low, "right") + start
+        high = found.hashes[low] >> np.uint64(64 - HASH_BITS) << np.uint64(ROW_BITS)
+        entries.append(high | place.astype(np.uint64))
         words.append(found.words)
     every = np.sort(np.concatenate(entries))
     new = np.ones(len(every), bool)
     new[1:] = every[1:] != every[:-1]
     every = every[new]
-    bands = np.sort(_bands(every, len(text)))
-    return Sketched(np.concatenate(words), every + np.uint64(first), bands + np.uint64(first))
+    row = every & np.uint64((1 << ROW_BITS) - 1)
+    by_row = np.sort(row << np.uint64(HASH_BITS) | every >> np.uint64(ROW_BITS))
+    rows, hashes = by_row >> np.uint64(HASH_BITS), by_row & np.uint64((1 << HASH_BITS) - 1)
+    counts = np.bincount(rows.astype(np.int64), minlength=len(text))
+    bands = np.sort(_bands(rows.astype(np.int64), hashes, len(text)))
+    number = np.uint64(first)
+    return Sketched(np.concatenate(words), counts, hashes, every + number, bands + number)
 
 
-def _bands(entries: Hashes, rows: int) -> Hashes:
+def _bands(rows: Numbers, hashes: Hashes, count: int) -> Hashes:
     """Return the bands of sketches: a hash of the lowest hashes of neighbouring bins."""
     import numpy as np
 
-    row = (entries & np.uint64((1 << ROW_BITS) - 1)).astype(np.int64)
-    hashes = entries >> np.uint64(ROW_BITS)
-    lowest = np.zeros((rows, BINS), np.uint64)
-    # The lowest is written last, and stays.
-    lowest[row[::-1], (hashes % np.uint64(BINS)).astype(np.int64)[::-1]] = hashes[::-1]
-    whole = np.zeros((rows, BINS), np.uint64)
-    filled = np.zeros((rows, BINS), np.int64)
+    lowest = np.zeros((count, BINS), np.uint64)
+    # The lowest of each text is written last, and stays.
+    lowest[rows[::-1], (hashes % np.uint64(BINS)).astype(np.int64)[::-1]] = hashes[::-1]
+    whole = np.zeros((count, BINS), np.uint64)
+    filled = np.zeros((count, BINS), np.int64)
     for near in range(IN_BAND):
         rolled = np.roll(lowest, -near, axis=1)
         whole = _mixed((whole + rolled + np.uint64(1)) * np.uint64(FIRST))
@@ -221,8 +227,8 @@ def _of_block(offsets: Numbers, raw: npt.NDArray[np.uint8]) -> Shingles:
     hashes = _hashed(starts, ends, folded)
     at = np.searchsorted(starts, offsets)
     words = np.diff(at)
-    counts = np.maximum(words - (WORDS - 1), 0)
-    if len(hashes) < WORDS:
+    counts = np.maximum(words - (WIDTH - 1), 0)
+    if len(hashes) < WIDTH:
         return Shingles(words, counts, hashes[:0])
     pairs = hashes[:-1] * np.uint64(FIRST)
     pairs += hashes[1:]
@@ -232,7 +238,7 @@ def _of_block(offsets: Numbers, raw: npt.NDArray[np.uint8]) -> Shingles:
     found += hashes[4:]
     found = _mixed(found)
     whole = np.ones(len(hashes), bool)  # false where the text ends within the shingle
-    for back in range(1, WORDS):
+    for back in range(1, WIDTH):
         last = at[1:] - back
         whole[last[last >= at[:-1]]] = False
     return Shingles(words, counts, found[whole[: len(found)]])
