@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import unicodedata
 from pathlib import Path
 
 import ftfy
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imprint.rooms.clean import clean
+from imprint.rooms.clean import PLAIN, _mojibake, _odd, _repaired, clean
 
 CASES = [
     json.loads(line)
@@ -73,6 +75,18 @@ PIECES = st.one_of(
 )
 TEXTS = st.lists(st.lists(PIECES, max_size=24).map("".join), min_size=1, max_size=6)
 
+# Mostly ASCII, as most texts are: spacing, plain characters, and few that matter.
+LONG = "Satu dua, tiga. " * 20
+FEW = st.one_of(
+    st.sampled_from(["a", "b", " ", "\n", "\n\n", "”", "–", "e", "中", LONG]),
+    st.sampled_from(
+        ["a", " ", "\n", "e", LONG, "\u0301", "\u05bc\u05b0", "\u212b", "\x7f", "Ã©", "é"]
+    ),
+    st.sampled_from(
+        ["Ã quilo ", "Ã quel", "Ã s ", "Â ", "œ", "â€œ", "\ufffd", "ï¿½", "??", "\t", "\r"]
+    ),
+)
+
 
 def cleaned(*texts: str | None) -> list[str | None]:
     """Return what cleaning makes of the texts."""
@@ -109,6 +123,56 @@ def test_case(case: dict[str, str]) -> None:
 def test_fast_path_equals_slow_path(texts: list[str]) -> None:
     """Whole columns give what the plain function gives on each text."""
     assert cleaned(*texts) == [slow_twin(text) for text in texts]
+
+
+@settings(deadline=None, max_examples=600)
+@given(st.lists(st.lists(FEW, max_size=7).map("".join), min_size=1, max_size=4))
+def test_fast_path_equals_slow_path_where_most_is_ascii(texts: list[str]) -> None:
+    """What is among much ASCII is found by the look at the bytes, beside rows without a text."""
+    long = LONG.strip() * 9
+    assert cleaned(*texts, None, long) == [*map(slow_twin, texts), None, long]
+
+
+def test_spacing() -> None:
+    """Every way to set blanks and line breaks comes out right, among few others and many."""
+    texts = ["".join(each) for n in range(7) for each in itertools.product("a \n", repeat=n)]
+    wanted, much = [slow_twin(text) for text in texts], LONG.strip() * 300
+    assert cleaned(*texts) == wanted
+    assert cleaned(*texts, much) == [*wanted, much]
+
+
+@pytest.mark.parametrize(
+    "character", ["\x00", "\x1f", "\x7f", "\x80", "\u00a0", "\u0301", "Ã", "œ"]
+)
+def test_odd_rows(character: str) -> None:
+    """A row with a character that matters is told from its neighbours, in a slice as well."""
+    texts = [None, "a“b”–", "", f"a{character}b", "", "é😀", "x" * 2000]
+    odd = [False, False, False, True, False, True, False]
+    column = pa.array(texts, pa.string())
+    for first in range(4):
+        found = _odd(column[first:])
+        assert found is not None
+        assert found.to_list() == odd[first:]
+    assert _odd(pa.array(["é" * 100])) is None
+
+
+def test_plain_characters_are_no_mojibake() -> None:
+    """However they follow each other and ASCII, ftfy's pattern finds nothing in them."""
+    pieces = [*PLAIN, *"aA1 .\n中"]
+    fours = pl.DataFrame({"a": pieces})
+    for name in "bcd":
+        fours = fours.join(pl.DataFrame({name: pieces}), how="cross")
+    joined = fours.select(pl.concat_str("a", "b", "c", "d"))["a"]
+    assert len(joined) == len(pieces) ** 4
+    assert not joined.str.contains(_mojibake()).any()
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(st.one_of(PIECES, FEW), max_size=9))
+def test_ftfy_need_not_see_the_whole_line(pieces: list[str]) -> None:
+    """What is left out of a line before ftfy looks at it changes nothing."""
+    line = "".join(pieces).replace("\n", "")
+    assert _repaired(line) == ftfy.fix_encoding(line)
 
 
 @settings(deadline=None, max_examples=200)
