@@ -124,7 +124,7 @@ def knows_pandas(number: int) -> bool:
 
 @pytest.mark.parametrize("spare", [True, False])
 def test_pandas_is_spared(tmp_path: Path, spare: bool) -> None:
-    """pyarrow imports no pandas by itself where it is told so, nor in the workers; else it does."""
+    """Pyarrow imports no pandas by itself where it is told so, nor in the workers; else it does."""
     script = tmp_path / "parent.py"
     script.write_text(SPARING)
     paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
