@@ -113,3 +113,43 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
             return
         time.sleep(0.1)
     pytest.fail(f"worker {worker} is still there")
+
+
+SPARING = """
+import sys
+from imprint.engine import Local, spare_pandas
+from tests.test_engine import knows_pandas
+if __name__ == "__main__":
+    if "spare" in sys.argv:
+        spare_pandas()
+    local = Local(2)
+    print(knows_pandas(0), *local.run(knows_pandas, [0, 1]))
+    local.close()
+    import pyarrow as pa
+    assert list(pa.array([1, None]).to_pandas())[0] == 1 and "pandas" in sys.modules
+"""
+
+
+def knows_pandas(number: int) -> bool:
+    """Make an array of a list and of numbers; say whether this process has pandas then."""
+    import numpy as np
+    import polars as pl
+    import pyarrow as pa
+
+    assert pa.array([number, None]).null_count == 1
+    assert pa.table({"a": ["x"], "b": [[1.5]]}).num_rows == 1
+    assert pa.array(np.arange(3)).cast(pa.string()).to_pylist() == ["0", "1", "2"]
+    assert pl.Series(["x"]).to_arrow().to_pylist() == ["x"]
+    return "pandas" in sys.modules
+
+
+@pytest.mark.parametrize("spare", [True, False])
+def test_pandas_is_spared(tmp_path: Path, spare: bool) -> None:
+    """Pyarrow imports no pandas by itself where it is told so, nor in the workers; else it does."""
+    script = tmp_path / "parent.py"
+    script.write_text(SPARING)
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    command = [sys.executable, str(script), *(["spare"] if spare else [])]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == [str(not spare)] * 3

@@ -5,12 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import imprint
 from imprint import partitions
+from imprint import parts as kept_parts
+from imprint.errors import MachineError
 from imprint.parts import changed_errata
 from imprint.settings import Erratum
 from tests.projects import make
@@ -102,6 +105,73 @@ def test_only_touched_parts_are_made_anew(tmp_path: Path) -> None:
         imprint.build(project, workers=1)
         before = parts(project)
         assert changed == redone, added.wrong
+
+
+def damage(project: Path, word: bytes) -> Path:
+    """Change a letter of a text in the cache; return the file that holds it."""
+    for path in (project / "build" / "cache" / "parts").glob("*.arrow"):
+        content = path.read_bytes()
+        if word in content:
+            path.write_bytes(content.replace(word, word.swapcase()))
+            return path
+    raise AssertionError(word)
+
+
+def test_a_damaged_part_is_made_anew(tmp_path: Path) -> None:
+    """A part that is not what the last build left is read, and made anew where it is damaged."""
+    project = make(tmp_path / "p", {**TEXTS})
+    imprint.build(project, workers=1)
+    path = damage(project, b"semalaman")
+    (project / "raw" / "e.txt").write_text("Kereta datang terlambat.")
+    imprint.build(project, workers=1)
+    assert b"semalaman" in path.read_bytes()
+    found = left(project)
+    imprint.build(project, workers=1, fresh=True)
+    assert left(project) == found
+
+
+def test_parts_that_nobody_touched_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a part is, is told by its files' size, times and number as long as they stay."""
+    project = make(tmp_path / "p", {**TEXTS})
+    imprint.build(project, workers=1)
+    read: list[str] = []
+    digest = kept_parts.digest_files
+
+    def noted(part: kept_parts.Part, folder: Path) -> str:
+        read.append(part.key)
+        return digest(part, folder)
+
+    monkeypatch.setattr(kept_parts, "digest_files", noted)
+    (project / "raw" / "e.txt").write_text("Kereta datang terlambat.")
+    imprint.build(project, workers=1)
+    assert read == []
+    touched = next((project / "build" / "cache" / "parts").glob("*.rejected.arrow"))
+    touched.touch()
+    (project / "raw" / "e.txt").write_text("Kereta tidak datang.")
+    imprint.build(project, workers=1)
+    assert len(read) == 1
+
+
+def test_a_text_that_rots_is_not_published(tmp_path: Path) -> None:
+    """Damage that no time stamp tells of stops the build, in one line; the dataset stays."""
+    project = make(tmp_path / "p", {**TEXTS})
+    imprint.build(project, workers=1)
+    path, before = damage(project, b"semalaman"), left(project)
+    folder = path.parent
+    memory = folder.with_name("parts.json")
+    known = msgspec.json.decode(memory.read_bytes())
+    status, (_, other) = path.stat(), known[path.stem]
+    now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    memory.write_bytes(msgspec.json.encode(known | {path.stem: (now, other)}))
+    (project / "raw" / "e.txt").write_text("Kereta datang terlambat.")
+    folder.with_name("shards.json").unlink()  # so that every row is written
+    with pytest.raises(MachineError, match=r"not the one that was checked.*--fresh"):
+        imprint.build(project, workers=1)
+    assert left(project) == before
+    imprint.build(project, workers=1, fresh=True)
+    assert left(project) != before
 
 
 def test_errata_that_change_places_matter() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 from fractions import Fraction
 from pathlib import Path
+from string import ascii_lowercase
 
+import langcodes
 import pytest
 
 from imprint.errors import ImprintError, ProjectError, UsageError
 from imprint.project import Project, ReadOptions, glob_matches
 from imprint.records import default_record_schema
-from imprint.rules import licenses
+from imprint.rules import language, licenses, shortest
 
 GOLDENS = Path(__file__).parent / "goldens" / "project"
 CASES = sorted(path.name for path in GOLDENS.iterdir())
@@ -271,3 +273,12 @@ def test_licences() -> None:
     assert {"cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "odc-by", "mit", "apache-2.0", "other"} <= {
         *known
     }
+
+
+def test_short_tags_are_known_without_tables() -> None:
+    """The tags of two letters that are taken as they are, are those that langcodes leaves alone."""
+    tags = [one + other for one in ascii_lowercase for other in ascii_lowercase]
+    right = {tag for tag in tags if langcodes.tag_is_valid(tag)}
+    assert shortest() == {tag for tag in right if langcodes.standardize_tag(tag) == tag}
+    assert all(language(tag) is None for tag in shortest())
+    assert language("iw") == ('its shortest form, "he"', 'write "he"')

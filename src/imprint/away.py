@@ -51,7 +51,7 @@ PARTS = (f"{CACHE}/parts/", f"{CACHE}/sample/")
 GROUPS = f"{CACHE}/groups"
 DATA = "build/dataset/data"
 
-MEMORIES = (f"{CACHE}/shards.json", f"{CACHE}/built.json")
+MEMORIES = tuple(f"{CACHE}/{name}.json" for name in ("shards", "built", "parts", "sample"))
 """What a machine remembers of the files that it has."""
 
 OURS = (f"{DATA}/", f"{GROUPS}/", *MEMORIES, LOCK, "build/.lock")

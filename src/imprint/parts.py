@@ -1,7 +1,8 @@
 """Parts: what the first pass leaves of each partition, kept under the partition's key.
 
 A part is used again where the key is the same, the files are undamaged, and no erratum that came or
-went since then stands in any of its texts.
+went since then stands in any of its texts. Files that are what the last build left are not read to
+see whether they are undamaged; the texts that are taken out of them are held to their digests.
 """
 
 from __future__ import annotations
@@ -71,14 +72,32 @@ class Part(msgspec.Struct, frozen=True):
         """Return that of the rejected ones: id, place, document, reason, detail."""
         return folder / f"{self.key}.rejected.arrow"
 
+    def files(self, folder: Path) -> tuple[Path, ...]:
+        """Return all of these files."""
+        kinds = (Part.accepted, Part.rejected, Part.sketches, Part.bands)
+        return tuple(kind(self, folder) for kind in kinds)
 
-def kept(partition: Partition) -> Part | None:
-    """Return the part that was made before, unless there is none, or it is not what it would be."""
+
+Stamp = tuple[int, int, int, int]
+"""Size, times of the last change of content and of anything, and inode of a file."""
+
+Seen = dict[str, tuple[Stamp, ...]]
+"""By its key, what the files of a part were when a build took them for undamaged."""
+
+
+def kept(partition: Partition, seen: Seen | None = None) -> Part | None:
+    """Return the part that was made before, unless there is none, or it is not what it would be.
+
+    Args:
+        partition: whose part it is.
+        seen: parts whose files need not be read where they still are what they were.
+    """
     folder, errata = partition.folder, partition.recipe.errata
     path = folder / f"{partition.key()}.json"
     try:
         part = msgspec.json.decode(path.read_bytes(), type=Part)
-        if digest_files(part, folder) != part.digest:
+        same = seen is not None and seen.get(part.key) == _stamps(part, folder)
+        if not same and digest_files(part, folder) != part.digest:
             return None
     except (OSError, msgspec.MsgspecError):
         return None
@@ -92,6 +111,36 @@ def kept(partition: Partition) -> Part | None:
     part = msgspec.structs.replace(part, errata=errata)
     write_file(path, msgspec.json.encode(part))
     return part
+
+
+def recall_seen(folder: Path) -> Seen:
+    """Return the parts in a folder that the last build took for undamaged."""
+    try:
+        return msgspec.json.decode(_memory(folder).read_bytes(), type=Seen)
+    except (OSError, msgspec.MsgspecError):
+        return {}
+
+
+def remember_seen(parts: Sequence[Part], folder: Path) -> None:
+    """Note what the files of parts are, so that the next build need not read them all."""
+    seen = {part.key: _stamps(part, folder) for part in parts}
+    write_file(_memory(folder), msgspec.json.encode(seen))
+
+
+def _memory(folder: Path) -> Path:
+    """Return where it is noted what the parts of a folder were."""
+    return folder.with_name(f"{folder.name}.json")
+
+
+def _stamps(part: Part, folder: Path) -> tuple[Stamp, ...]:
+    """Return what the files of a part are; whatever writes to one changes that."""
+    return tuple(_stamp(path) for path in part.files(folder))
+
+
+def _stamp(path: Path) -> Stamp:
+    """Return what a file is."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def changed_errata(before: Sequence[Erratum], now: Sequence[Erratum]) -> tuple[Erratum, ...] | None:
@@ -206,8 +255,7 @@ def digest_files(part: Part, folder: Path) -> str:
     import xxhash
 
     whole = xxhash.xxh3_128()
-    for kind in (Part.accepted, Part.rejected, Part.sketches, Part.bands):
-        path = kind(part, folder)
+    for path in part.files(folder):
         if path.stat().st_size:
             with pa.memory_map(str(path)) as file:
                 whole.update(file.read_buffer())

@@ -23,7 +23,14 @@ from imprint.inputs import (
 )
 from imprint.manifest import Alike, Manifest, Records
 from imprint.partitions import Recipe, partitions
-from imprint.parts import files_of, forget, kept, refuse_other_keys
+from imprint.parts import (
+    files_of,
+    forget,
+    kept,
+    recall_seen,
+    refuse_other_keys,
+    remember_seen,
+)
 from imprint.prepare import prepare
 from imprint.project import Project
 from imprint.publish import counts, describe, reasons, shards, warnings
@@ -90,6 +97,8 @@ class Pressed:
     parts: tuple[Path, ...]
     """The part files, in path order of their raw files."""
     settled: Settled
+    held: bool
+    """Whether some parts are of an earlier build."""
 
 
 def build(
@@ -230,7 +239,8 @@ def press(
     pressed = _settled(project, inputs, cache, processes, fresh=fresh, progress=progress)
     new = place / f"dataset{swap.NEW}"
     with swap.machine_faults(place):
-        tasks = shards(pressed.settled, pressed.parts, project, new / "data")
+        data = new / "data"
+        tasks = shards(pressed.settled, pressed.parts, project, data, held=pressed.held)
         memory = cache / "shards.json"
         shelf = reuse.NOTHING if fresh else reuse.recall(memory, place / "dataset" / "data")
         scratch = place / f"groups{swap.NEW}"
@@ -273,7 +283,8 @@ def _settled(
         drawn = _told(drawn, "draw", len(tasks), progress)
         tasks = narrowed(tasks, drawn, project.sample, folder)
         task = prepare if fresh else prepare_sample
-    parts = [kept(each) for each in tasks]
+    seen = {} if fresh else recall_seen(folder)
+    parts = [kept(each, seen) for each in tasks]
     missing = [each for each, part in zip(tasks, parts, strict=True) if part is None]
     made = processes.run(task, missing, sum(each.bytes() for each in missing))
     new = list(_told(made, "read", len(missing), progress))
@@ -281,11 +292,13 @@ def _settled(
     timing.note(*(stage for part in new for stage in part.stages))
     rest = iter(new)
     whole = [part or next(rest) for part in parts]
+    remember_seen(whole, folder)
     files = files_of(whole, sample=project.sample is not None)
     with timing.stage("settle"):
         settled = settle(whole, files, folder, project, processes)
     paths = tuple(part.accepted(folder) for part in whole)
-    return Pressed(inputs, files_read(inputs, files), paths, settled)
+    held = len(missing) < len(tasks)
+    return Pressed(inputs, files_read(inputs, files), paths, settled, held)
 
 
 def _leave_ledger(place: Path, pressed: Pressed) -> None:

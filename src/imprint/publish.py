@@ -47,7 +47,9 @@ OTHER_BYTES = 256
 """What the columns beside the text come to in a record, uncompressed: three digests and a path."""
 
 
-def shards(settled: Settled, parts: Sequence[Path], project: Project, folder: Path) -> list[Shard]:
+def shards(
+    settled: Settled, parts: Sequence[Path], project: Project, folder: Path, *, held: bool
+) -> list[Shard]:
     """Return the shards of every split, cut by the hashes of the document keys.
 
     Args:
@@ -55,6 +57,7 @@ def shards(settled: Settled, parts: Sequence[Path], project: Project, folder: Pa
         parts: the part files, in the order of their numbers.
         project: what it declares on writing.
         folder: where the files belong.
+        held: whether texts are held to their digests when they are taken out of the parts.
     """
     made_with = msgspec.json.encode([tools(), own_digest(), str(project.record.arrow)])
     found = []
@@ -69,7 +72,7 @@ def shards(settled: Settled, parts: Sequence[Path], project: Project, folder: Pa
                 start, end = node.start + cut.start, node.start + cut.end
                 digests = placed[start * DIGEST_BYTES : end * DIGEST_BYTES]
                 key = hashlib.sha256(made_with + digests).hexdigest()
-                groups.append(_row_group(rows[start:end], parts, key))
+                groups.append(_row_group(rows[start:end], parts, key, held=held))
             found.append(Shard(folder / f"{name}-{node.number}.parquet", tuple(groups)))
     return found
 
@@ -242,12 +245,18 @@ def _by_count(column: pl.Series) -> dict[str, int]:
     return dict(counted.sort(["n", "value"], descending=[True, False]).iter_rows())
 
 
-def _row_group(rows: pl.DataFrame, parts: Sequence[Path], key: str) -> RowGroup:
+def _row_group(rows: pl.DataFrame, parts: Sequence[Path], key: str, *, held: bool) -> RowGroup:
     """Return where the rows of one row group lie."""
-    numbered = rows.select("part", "part_row").with_row_index("position")
+    import numpy as np
+
+    numbers, part_rows = rows["part"].to_numpy(), rows["part_row"].to_numpy()
+    order = np.argsort(numbers, kind="stable")
+    found, starts = np.unique(numbers[order], return_index=True)
+    positions = np.split(order, starts[1:])
     pieces = tuple(
-        Piece(parts[part], piece["part_row"].to_numpy(), piece["position"].to_numpy())
-        for (part,), piece in numbered.group_by("part", maintain_order=True)
+        Piece(parts[part], part_rows[position], position)
+        for part, position in zip(found.tolist(), positions, strict=True)
     )
     ids = rows["id"].to_arrow().cast("string")
-    return RowGroup(pieces, ids, key, int(rows["text_bytes"].sum()))
+    texts = tuple(rows["text_digest"].to_list()) if held else None
+    return RowGroup(pieces, ids, key, int(rows["text_bytes"].sum()), texts)

@@ -83,12 +83,21 @@ def licenses() -> tuple[str, ...]:
     return tuple(data.read_text(encoding="ascii").split())
 
 
+@functools.cache
+def shortest() -> frozenset[str]:
+    """Return the tags of two letters that are right as they are: langcodes and its tables wait."""
+    data = importlib.resources.files("imprint").joinpath("data/languages.txt")
+    return frozenset(data.read_text(encoding="ascii").split())
+
+
 def language(value: str) -> tuple[str, str] | None:
     """Hold a language to the shortest form of BCP 47, which is what records carry.
 
     >>> language("id"), language("ind")
     (None, ('its shortest form, "id"', 'write "id"'))
     """
+    if value in shortest():
+        return None
     import langcodes
 
     wanted, fix = "a language tag of BCP 47", 'write its tag, for example "id" or "zh-Hant"'

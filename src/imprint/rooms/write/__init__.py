@@ -15,6 +15,8 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, Any
 
+from imprint.digests import sha256_of
+from imprint.errors import Fault, MachineError
 from imprint.rooms.write.footer import Source, join
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ Source: the Hub's viewer wants them under 100 MB and gives up at 300 MB; seen 20
 CHUNKING = {"min_chunk_size": 32 * 1024, "max_chunk_size": 128 * 1024, "norm_level": 0}
 """Content-defined chunking of pages, about the 64 kB that the Hub's own storage cuts at: an edited
 record then changes under half a percent of a shard's chunks (measured on 135 MB)."""
+
+Digest = bytes
 
 DEPTH = 64
 """Halvings after which a node is left as it is: all bits of the hash are used up."""
@@ -75,6 +79,8 @@ class RowGroup:
     """Digest of all that decides the bytes of the row group."""
     bytes: int = 0
     """Of its text."""
+    texts: tuple[Digest, ...] | None = None
+    """SHA-256 of its texts, where they are to be held to it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -196,7 +202,11 @@ def join_groups(task: JoinGroups) -> Written:
 
 
 def _gather(group: RowGroup, schema: pa.Schema) -> pa.Table:
-    """Return the rows of one row group in their order, from the part files that hold them."""
+    """Return the rows of one row group in their order, from the part files that hold them.
+
+    Raises:
+        MachineError: a text in them is not the one that was checked.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -208,4 +218,15 @@ def _gather(group: RowGroup, schema: pa.Schema) -> pa.Table:
     order = np.argsort(np.concatenate([piece.positions for piece in group.pieces]))
     table = pa.concat_tables(tables).take(pa.array(order))
     table = table.set_column(schema.get_field_index("id"), "id", group.ids)
-    return table.cast(schema).combine_chunks()
+    table = table.cast(schema).combine_chunks()
+    if group.texts is not None and tuple(sha256_of(_only(table["text"]))) != group.texts:
+        folder = group.pieces[0].part.parent
+        seen, wanted = "a text that is not the one that was checked", "the cache as a build left it"
+        fix = "look at the disk, then build again with --fresh"
+        raise MachineError(Fault(str(folder), seen, wanted, fix))
+    return table
+
+
+def _only(column: pa.ChunkedArray) -> pa.Array:
+    """Return the one chunk of a column."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

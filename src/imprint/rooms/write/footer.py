@@ -68,7 +68,7 @@ def join(sources: Sequence[Source], path: Path) -> tuple[int, str]:
     Returns:
         Its size in bytes and its SHA-256 in hex.
     """
-    footers = {source.path: read_footer(source.path) for source in sources}
+    footers = {path: read_footer(path) for path in dict.fromkeys(each.path for each in sources)}
     groups: list[Struct] = [
         footers[source.path][ROW_GROUPS][1][1][source.number] for source in sources
     ]
