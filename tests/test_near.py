@@ -7,7 +7,6 @@ import random
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -173,7 +172,7 @@ def pairs_of(folder: Path, texts: list[list[str]]) -> dict[tuple[int, int], tupl
     from imprint.engine import Here
     from imprint.parts import Part, Sink, with_sketches, write_sketches
 
-    parts, words, half = [], np.zeros(0, np.int64), len(texts) // 2
+    parts, words, hashes, half = [], [], [], len(texts) // 2
     for key, some in (("a", texts[:half]), ("b", texts[half:])):
         part = Part(key, (), (), "", len(some))
         column = pa.array([" ".join(each) for each in some], pa.string())
@@ -181,9 +180,9 @@ def pairs_of(folder: Path, texts: list[list[str]]) -> dict[tuple[int, int], tupl
         with Sink(part.accepted(folder)) as sink:
             sink.write(with_sketches(pa.record_batch({"text": column}), sketched))
         write_sketches(part, folder, [sketched])
-        words = np.concatenate([words, sketched.words])
+        words += sketched.words.tolist()
+        hashes += sketched.counts.tolist()
         parts.append(part)
-    sizes = [len(" ".join(each)) for each in texts]
-    facts = pl.DataFrame({"record": range(len(texts)), "words": words, "text_bytes": sizes})
+    facts = pl.DataFrame({"record": range(len(texts)), "words": words, "hashes": hashes})
     found = near.find(parts, folder, facts, Fraction(1, 2), Here())
     return {(left, right): tuple(rest) for left, right, *rest in found.iter_rows()}

@@ -147,11 +147,12 @@ def test_parts_that_nobody_touched_are_not_read(
     (project / "raw" / "e.txt").write_text("Kereta datang terlambat.")
     imprint.build(project, workers=1)
     assert read == []
-    touched = next((project / "build" / "cache" / "parts").glob("*.rejected.arrow"))
-    touched.touch()
+    touched = list((project / "build" / "cache" / "parts").glob("*.rejected.arrow"))
+    for path in touched:
+        path.touch()
     (project / "raw" / "e.txt").write_text("Kereta tidak datang.")
     imprint.build(project, workers=1)
-    assert len(read) == 1
+    assert len(read) == len(touched) - 1  # but that of the file itself
 
 
 def test_a_text_that_rots_is_not_published(tmp_path: Path) -> None:
@@ -162,9 +163,9 @@ def test_a_text_that_rots_is_not_published(tmp_path: Path) -> None:
     folder = path.parent
     memory = folder.with_name("parts.json")
     known = msgspec.json.decode(memory.read_bytes())
-    status, (_, other) = path.stat(), known[path.stem]
+    status, (_, *others) = path.stat(), known[path.stem]
     now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-    memory.write_bytes(msgspec.json.encode(known | {path.stem: (now, other)}))
+    memory.write_bytes(msgspec.json.encode(known | {path.stem: (now, *others)}))
     (project / "raw" / "e.txt").write_text("Kereta datang terlambat.")
     folder.with_name("shards.json").unlink()  # so that every row is written
     with pytest.raises(MachineError, match=r"not the one that was checked.*--fresh"):

@@ -107,7 +107,7 @@ def find(
         parts: what prepare left.
         folder: where they are.
         facts: a row for each record that takes part, with `record`, its number over all parts,
-            `words`, and `text_bytes`.
+            `words`, and `hashes`, how many its sketch has.
         least: the similarity that matters.
         processes: what runs the tasks.
 
@@ -258,9 +258,9 @@ def _proposed(
     import numpy as np
 
     firsts, records = _numbered(parts)
-    words = np.zeros(records, np.uint32)
-    words[facts["record"].to_numpy()] = facts["words"].to_numpy()
-    np.save(scratch / "words.npy", words)
+    sizes = np.zeros((2, records), np.uint32)
+    sizes[:, facts["record"].to_numpy()] = facts["words"], facts["hashes"]
+    np.save(scratch / "words.npy", sizes[0])
     tasks: list[Propose] = []
     of_sketches = size = 0
     for kind in (Part.sketches, Part.bands):
@@ -273,7 +273,7 @@ def _proposed(
             path = scratch / f"{len(tasks)}.npy"
             tasks.append(Propose(paths, firsts, scratch / "words.npy", low, high, path))
     runs = list(processes.run(propose, tasks, size))
-    often = _proposals(runs[:of_sketches], words)
+    often = _proposals(runs[:of_sketches], sizes)
     pairs = np.unique(np.concatenate([*often, *_proposals(runs[of_sketches:], None)]))
     left = (pairs >> np.uint64(RECORD_BITS)).astype(np.int64)
     return left, (pairs & np.uint64((1 << RECORD_BITS) - 1)).astype(np.int64)
@@ -327,9 +327,9 @@ def _pairs(group: Numbers, records: npt.NDArray[np.uint64]) -> npt.NDArray[np.ui
 
 
 def _proposals(
-    runs: Sequence[Path | None], words: npt.NDArray[np.uint32] | None
+    runs: Sequence[Path | None], sizes: npt.NDArray[np.uint32] | None
 ) -> Iterator[npt.NDArray[np.uint64]]:
-    """Yield the proposed pairs, a piece at a time; with `words`, those proposed often enough."""
+    """Yield the proposed pairs, a piece at a time; with `sizes`, those proposed often enough."""
     import numpy as np
 
     opened = [np.load(path, mmap_mode="r") for path in runs if path is not None]
@@ -343,26 +343,34 @@ def _proposals(
         cuts = [np.searchsorted(run[0], borders) for run in opened]
         piece = [np.array(run[:, a:b]) for run, (a, b) in zip(opened, cuts, strict=True)]
         if sum(each.shape[1] for each in piece):
-            yield _enough(np.concatenate(piece, axis=1), words)
+            yield _enough(np.concatenate(piece, axis=1), sizes)
 
 
 def _enough(
-    piece: npt.NDArray[np.uint64], words: npt.NDArray[np.uint32] | None
+    piece: npt.NDArray[np.uint64], sizes: npt.NDArray[np.uint32] | None
 ) -> npt.NDArray[np.uint64]:
-    """Return the pairs of a piece; with `words`, those proposed often enough for their length."""
+    """Return the pairs of a piece; with `sizes`, those proposed often enough for them.
+
+    Args:
+        piece: pairs, and how often each was proposed.
+        sizes: the words of each record, and the hashes of its sketch.
+    """
     import numpy as np
 
     order = np.argsort(piece[0], kind="stable")
     keys, counts = piece[0][order], piece[1][order]
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
     keys, counts = keys[starts], np.add.reduceat(counts, starts)
-    if words is None:
+    if sizes is None:
         return np.asarray(keys)
     left, right = keys >> np.uint64(RECORD_BITS), keys & np.uint64((1 << RECORD_BITS) - 1)
-    one, other = (words[each].astype(np.int64) - (WIDTH - 1) for each in (left, right))
-    longer = np.maximum(one, other)
-    rates = limits(np.arange(longer.max() + 1)).astype(np.float64) / 2.0**64
-    mean = np.minimum(one, other) * rates[longer]
+    shorter = np.where(sizes[0][left] <= sizes[0][right], left, right)
+    longer = left ^ right ^ shorter
+    rates = limits(np.arange(int(sizes[0].max()) + 1)).astype(np.float64)
+    one, other = (
+        rates[np.maximum(sizes[0][each], WIDTH) - (WIDTH - 1)] for each in (shorter, longer)
+    )
+    mean = sizes[1][shorter] * (other / one)  # of its hashes, those that the longer one would hold
     often: npt.NDArray[np.uint64] = keys[counts >= OFTEN * (mean - FAR * np.sqrt(mean))]
     return often
 

@@ -35,8 +35,8 @@ BEFORE = "_before"
 """Column of the texts as they were before they were corrected, where they are others now; of
 rejected records always."""
 
-WORDS, SKETCH = "_words", "_sketch"
-"""Columns of how many words a text has, and of the hashes of its sketch."""
+WORDS, HASHES, SKETCH = "_words", "_hashes", "_sketch"
+"""Columns of how many words a text has, how many hashes its sketch, and these."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -271,6 +271,7 @@ def with_sketches(batch: pa.RecordBatch, found: Sketched) -> pa.RecordBatch:
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(found.counts)]).astype(np.int32)
     sketches = pa.ListArray.from_arrays(offsets, found.hashes)
     batch = batch.append_column(WORDS, pa.array(found.words, pa.uint32()))
+    batch = batch.append_column(HASHES, pa.array(found.counts, pa.uint32()))
     return batch.append_column(SKETCH, sketches)
 
 
