@@ -240,7 +240,7 @@ def test_the_cut_may_begin_anywhere() -> None:
     """Where the end of a text is cut out of it, its first character may be any."""
     for length in range(LAST - 30, LAST + 5):
         behind = "b" * (length // 2) + "\n" + "c" * (length - length // 2 - 1)
-        text = f"{LONG.strip()}\n\nSumber: Antara\n{behind}"
+        text = f"{LONG.strip()}\n\nSumber: Antara\n\n{behind}"
         assert read(text) in (
             [("Antara", f"{LONG.strip()}\n\n{behind}")],
             [(None, text)],
