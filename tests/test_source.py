@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from imprint.rooms.clean import clean
 from imprint.rooms.source import require, source, without
-from imprint.rooms.source.reader import Reader, picked
+from imprint.rooms.source.reader import FIRST, LAST, Reader, picked
 from imprint.settings import Publisher, Publishers, SourceRule
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ PIECES = st.one_of(
     ),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=3),  # cleaned before
 )
+LONG = "Sebuah kalimat. " * 50
 TEXTS = st.lists(PIECES, max_size=9).map("".join)
 
 
@@ -124,6 +125,12 @@ def read(
     """Return the source and the text of each record."""
     found = source(batch_of(list(texts), **columns), publishers, strip)
     return list(zip(found["source"].to_pylist(), found["text"].to_pylist(), strict=True))
+
+
+def maybe(*texts: str | None) -> list[bool]:
+    """Say which texts the compiled search picks."""
+    column = pl.Series(texts, dtype=pl.String)
+    return picked(column.str.head(FIRST), column.str.tail(LAST), READER).to_list()
 
 
 def is_clean(text: str) -> bool:
@@ -175,9 +182,20 @@ def test_sentences_have_no_source() -> None:
 @settings(deadline=None, max_examples=400)
 @given(TEXTS)
 def test_the_search_picks_all(text: str) -> None:
-    """Whatever the exact reader finds, the compiled search has picked."""
-    if READER.read(text) is not None:
-        assert picked(pl.Series([text]), READER)[0], text
+    """Whatever the exact reader finds, the compiled search has picked, in long texts as well."""
+    for whole in (text, f"{text}\n{LONG}", f"{LONG}\n{text}"):
+        if READER.read(whole) is not None:
+            assert maybe(whole) == [True], whole
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"(Sumber: Antara)\n{LONG}", f"{LONG}\nSatu. (Sumber: Antara)**", f"Dikutip dari AFP\n{LONG}"],
+)
+def test_the_search_picks_the_rare(text: str) -> None:
+    """A bracket that is the first line, one with marks of emphasis behind it, an opening."""
+    assert READER.read(text) is not None
+    assert maybe(text) == [True]
 
 
 @pytest.mark.parametrize("around", ["{}", "{}\n", "\n\n{}", " {}", "{}\n\n \n"])
@@ -185,7 +203,7 @@ def test_the_search_picks_every_case(around: str) -> None:
     """Blanks and line breaks around a text hide no attribution from the search."""
     texts = [around.format(case["text"]) for case in CASES if case["source"]]
     assert all(map(READER.read, texts))
-    assert picked(pl.Series(texts), READER).all()
+    assert all(maybe(*texts))
 
 
 @settings(deadline=None, max_examples=400)
@@ -206,6 +224,27 @@ def test_only_the_attribution_goes(text: str) -> None:
     assert "".join(left.split()) == "".join(rest.split())
     assert is_clean(text)
     assert is_clean(left), (text, left)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(["Kata. ", "Kata.\n", "Kata (x)\n\n"]), st.integers(90, 130), TEXTS)
+def test_long_texts_are_cut_as_short_ones(word: str, times: int, text: str) -> None:
+    """Where only the end of a text is cut, it is cut as the whole would be."""
+    text = clean(batch_of([word * times + text]))["text"][0].as_py()
+    found = READER.read(text)
+    left = text if found is None else without(text, found.start, found.end)
+    assert [each for _, each in read(text)] == [left]
+
+
+def test_the_cut_may_begin_anywhere() -> None:
+    """Where the end of a text is cut out of it, its first character may be any."""
+    for length in range(LAST - 30, LAST + 5):
+        behind = "b" * (length // 2) + "\n" + "c" * (length - length // 2 - 1)
+        text = f"{LONG.strip()}\n\nSumber: Antara\n\n{behind}"
+        assert read(text) in (
+            [("Antara", f"{LONG.strip()}\n\n{behind}")],
+            [(None, text)],
+        )
 
 
 @settings(deadline=None, max_examples=300)

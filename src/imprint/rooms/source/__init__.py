@@ -43,15 +43,16 @@ def source(batch: pa.RecordBatch, publishers: Publishers, strip: bool) -> pa.Rec
     Returns:
         n records in the same order; only `text` and `source` differ. A clean text stays clean.
     """
+    import numpy as np
     import polars as pl
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     reader = _reader(publishers)
     open_rows = pl.Series(pl.from_arrow(batch["_reason"])).is_null()
     text = pl.Series("text", pl.from_arrow(batch["text"]))
     found = list(_attributions(batch, text, open_rows, reader))
     read = {row: each.name for rows, each in found for row in rows}
-    texts = _without_all(text, found) if strip else {}
     given = pl.Series("source", pl.from_arrow(batch["source"]))
     names = _named(given, pl.Series("path", pl.from_arrow(batch["raw_file"])), publishers, reader)
     silent = (names == "").to_numpy()
@@ -59,10 +60,13 @@ def source(batch: pa.RecordBatch, publishers: Publishers, strip: bool) -> pa.Rec
     names = names.scatter(rows, [read[row] for row in rows])
     names = names.replace({"": None}).zip_with(open_rows, given)
     batch = _replaced(batch, "source", names.to_arrow().cast(pa.string()))
-    if not texts:
+    if not strip or not found:
         return batch
-    text = text.scatter(list(texts), list(texts.values()))
-    return _replaced(batch, "text", text.to_arrow().cast(pa.string()))
+    cut, texts = _without_all(text, found)
+    mask = np.zeros(len(batch), dtype=bool)
+    mask[cut.to_numpy()] = True
+    column = pc.replace_with_mask(batch["text"], mask, texts.to_arrow().cast(pa.string()))
+    return _replaced(batch, "text", column)
 
 
 def require(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -122,8 +126,7 @@ def _attributions(
     edges = documents.with_columns(
         head=text.str.head(FIRST), tail=text.str.tail(LAST), length=text.str.len_chars()
     ).drop("text")
-    maybe = picked(edges["head"], reader) | picked(edges["tail"], reader)
-    edges = edges.filter(maybe)
+    edges = edges.filter(picked(edges["head"], edges["tail"], reader))
     slow(len(edges))
     for numbers, *edge in edges.iter_rows():
         found = reader.read_edges(*edge)
@@ -137,22 +140,39 @@ def _reader(publishers: Publishers) -> Reader:
     return Reader(publishers)
 
 
-def _without_all(text: pl.Series, found: Iterable[tuple[list[int], Found]]) -> dict[int, str]:
-    """Return the texts of the rows that an attribution is taken out of, without it."""
+def _without_all(
+    text: pl.Series, found: Iterable[tuple[list[int], Found]]
+) -> tuple[pl.Series, pl.Series]:
+    """Return the rows that an attribution is taken out of, in order, and their texts without it.
+
+    Most stand at the end of a long text: of these only the end is cut in Python.
+    """
+    import polars as pl
+
     found = list(found)
     rows = list(itertools.chain.from_iterable(rows for rows, _ in found))
-    whole = dict(zip(rows, text.gather(rows).to_list(), strict=True))
-    texts = {}
-    for numbers, each in found:
-        row, start = _place(whole, numbers, each.start)
-        texts[row] = without(whole[row], start, start + each.end - each.start)
-    return texts
+    lengths = dict(zip(rows, text.gather(rows).str.len_chars(), strict=True))
+    places = [(*_place(lengths, numbers, each.start), each) for numbers, each in found]
+    cut = pl.Series([row for row, _, _ in places], dtype=pl.UInt32)
+    order = cut.arg_sort()
+    whole = text.gather(cut)
+    head, tail = whole.str.head(-LAST), whole.str.tail(LAST).to_list()
+    far: dict[int, str] = {}
+    for number, (row, start, each) in enumerate(places):
+        end, before = start + each.end - each.start, max(0, lengths[row] - LAST)
+        if tail[number][: max(0, start - before)].strip("\n "):
+            edge = f"|{tail[number]}"  # what is before is not the beginning of a text
+            tail[number] = without(edge, start - before + 1, end - before + 1)[1:]
+        else:
+            far[number] = without(whole[number], start, end)
+    texts = (head + pl.Series(tail, dtype=pl.String)).scatter(list(far), list(far.values()))
+    return cut.gather(order), texts.gather(order)
 
 
-def _place(whole: Mapping[int, str], rows: list[int], start: int) -> tuple[int, int]:
+def _place(lengths: Mapping[int, int], rows: list[int], start: int) -> tuple[int, int]:
     """Return the row, of a document's rows joined by line breaks, in which an offset lies."""
     for row in rows:
-        length = len(whole[row])
+        length = lengths[row]
         if start <= length:
             return row, start
         start -= length + 1
