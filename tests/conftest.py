@@ -32,6 +32,17 @@ settings.register_profile("gate", deadline=None, derandomize=True)
 settings.load_profile("gate" if os.environ.get("CI") else "here")
 
 
+LONG = ["test_store.py", "test_ray.py", "test_press.py", "test_bench.py", "test_readme.py"]
+"""Files that take longest, the longest first."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let processes that share the files begin with the long ones, so that all end at once."""
+    if hasattr(config, "workerinput"):
+        rank = {name: place for place, name in enumerate(LONG)}
+        items.sort(key=lambda item: rank.get(item.path.name, len(LONG)))
+
+
 @pytest.fixture(scope="module")
 def pusher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pusher]:
     """A client process that uploads over LFS."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import imprint
 from imprint.cli import NOT_YET, commands
 from tests.projects import imprint as command
 from tests.projects import make, sentences
@@ -208,7 +209,7 @@ def test_control_characters_are_inert(tmp_path: Path) -> None:
 def test_interrupt_is_130_and_leaves_the_old_dataset(tmp_path: Path) -> None:
     """Ctrl-C ends a build with 130; what was there before still is."""
     root = make(tmp_path, sentences(3))
-    assert command("build", root).returncode == 0
+    imprint.build(root, workers=1)
     before = (root / "build" / "dataset" / "imprint.json").read_bytes()
     (root / "raw" / "big.jsonl").write_text('{"text": "satu dua tiga empat"}\n' * 400_000)
     start = [sys.executable, "-m", "imprint", "build", str(root)]
@@ -244,7 +245,7 @@ def test_bar_on_a_terminal(tmp_path: Path) -> None:
 def test_push_without_a_token(tmp_path: Path) -> None:
     """Without a token nothing is sent, and where to get one is said."""
     root = make(tmp_path / "p", sentences(12))
-    assert command("build", root).returncode == 0
+    imprint.build(root, workers=1)
     done = command("push", root, "org/small-news", HF_HOME=str(tmp_path / "hf"), HF_TOKEN="")
     assert (done.returncode, done.stdout) == (2, "")
     assert "token" in done.stderr
@@ -254,7 +255,7 @@ def test_push_without_a_token(tmp_path: Path) -> None:
 def test_push_to_a_hub_that_is_not_there(tmp_path: Path) -> None:
     """A Hub that cannot be reached is one line, and no token is in it."""
     root = make(tmp_path / "p", sentences(12))
-    assert command("build", root).returncode == 0
+    imprint.build(root, workers=1)
     done = command(
         *("push", root, "org/small-news"),
         HF_HOME=str(tmp_path / "hf"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,19 +39,26 @@ def hub() -> Iterator[HubServer]:
         yield server
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project with three short texts, built."""
-    folder = tmp_path / "project"
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with three short texts, built; nobody changes it."""
+    home = tmp_path_factory.mktemp("built")
+    folder = home / "project"
     (folder / "raw").mkdir(parents=True)
     for number, text in enumerate(TEXTS):
         (folder / f"raw/{number}.txt").write_text(text + "\n", "utf-8")
-    client = Client("http://127.0.0.1:9", tmp_path)
+    client = Client("http://127.0.0.1:9", home)
     named = ("--name", "kz-news", "--license", "cc0-1.0", "--language", "id")
     for command in (("init", str(folder), "--yes", *named), ("build", str(folder))):
         done = client.imprint(*command)
         assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture
+def project(built: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may change."""
+    return shutil.copytree(built, tmp_path / "project")
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -22,6 +22,8 @@ from tests.projects import imprint, make
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imprint.engine import Engine
+
 pytest.importorskip("ray", reason="pip install 'imprint[ray]'")
 
 ROOT = Path(__file__).parents[1]
@@ -51,18 +53,25 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
+def joined(cluster: Any) -> Iterator[Engine]:
+    """An engine that this very process has joined: each joining starts workers anew."""
+    with chosen("ray", None, cluster.address) as tasks:
+        yield tasks
+
+
+@pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of 50 MB in several partitions, built by this machine alone."""
+    """A project of 30 MB in several partitions, built by this machine alone."""
     draw = random.Random(7)
     said = [
         path.read_text("utf-8").strip() for path in sorted((ROOT / "raw/id").glob("*.txt"))[:12]
     ]
     raw: dict[str, str | bytes] = {}
     for number in range(400):
-        texts = (f"{draw.choice(said)} ({draw.random()})\nSumber: Alhurra." for _ in range(150))
+        texts = (f"{draw.choice(said)} ({draw.random()})\nSumber: Alhurra." for _ in range(90))
         lines = "\n".join(f'{{"text": {_json(text)}}}' for text in texts)
         raw[f"{number % 7}/{number:03}.jsonl"] = lines
-    shards = "[write]\nshard_bytes = 4_000_000\n"
+    shards = "[write]\nshard_bytes = 2_400_000\n"
     project = make(tmp_path_factory.mktemp("large") / "corpus", raw, more=shards)
     done = imprint("build", project, "--workers", "2")
     assert done.returncode == 0, done.stderr
@@ -205,39 +214,35 @@ def test_results_come_in_order(cluster: Any) -> None:
         assert list(tasks.run(late, [])) == []
 
 
-def test_workers_use_one_thread_in_our_folder(cluster: Any) -> None:
+def test_workers_use_one_thread_in_our_folder(joined: Engine) -> None:
     """Every worker has one thread, and relative paths mean what they mean here."""
-    with chosen("ray", None, cluster.address) as tasks:
-        assert (
-            list(tasks.run(environment, ["POLARS_MAX_THREADS"] * 2)) == [f"1 1 1 {Path.cwd()}"] * 2
-        )
+    found = list(joined.run(environment, ["POLARS_MAX_THREADS"] * 2))
+    assert found == [f"1 1 1 {Path.cwd()}"] * 2
 
 
-def test_lost_task_runs_again(cluster: Any, tmp_path: Path) -> None:
+def test_lost_task_runs_again(joined: Engine, tmp_path: Path) -> None:
     """A task whose worker died is run again; one that dies each time is one clear line."""
-    with chosen("ray", None, cluster.address) as tasks:
-        assert list(tasks.run(die_once, [str(tmp_path / name) for name in "ab"])) == ["done"] * 2
-        with pytest.raises(MachineError, match=r"lost a task 4 times .*memory of its nodes"):
-            list(tasks.run(die, [1, 2]))
+    assert list(joined.run(die_once, [str(tmp_path / name) for name in "ab"])) == ["done"] * 2
+    with pytest.raises(MachineError, match=r"lost a task 4 times .*memory of its nodes"):
+        list(joined.run(die, [1, 2]))
 
 
-def test_faults_come_through(cluster: Any) -> None:
+def test_faults_come_through(joined: Engine) -> None:
     """An error of ours arrives as it was raised in the worker; another as what it is."""
-    with chosen("ray", None, cluster.address) as tasks:
-        with pytest.raises(RawError) as error:
-            list(tasks.run(refuse, [7, 7]))
-        with pytest.raises(ZeroDivisionError) as other:
-            list(tasks.run(refuse, [0, 0]))
+    with pytest.raises(RawError) as error:
+        list(joined.run(refuse, [7, 7]))
+    with pytest.raises(ZeroDivisionError) as other:
+        list(joined.run(refuse, [0, 0]))
     assert type(error.value) is RawError
     assert error.value.faults == (Fault("raw/7", "x", "y", "z"),)
     assert type(other.value) is ZeroDivisionError
 
 
-def test_an_error_stops_the_others(cluster: Any, tmp_path: Path) -> None:
+def test_an_error_stops_the_others(joined: Engine, tmp_path: Path) -> None:
     """After an error no task goes on that nobody waits for."""
     marks = [str(tmp_path / name) for name in "abcdef"]
-    with chosen("ray", None, cluster.address) as tasks, pytest.raises(RawError):
-        list(tasks.run(sleep_or_fail, ["", *marks]))
+    with pytest.raises(RawError):
+        list(joined.run(sleep_or_fail, ["", *marks]))
     done = list(tmp_path.iterdir())
     time.sleep(3.5)
     assert list(tmp_path.iterdir()) == done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.server
 import json
 import os
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from imprint.manifest import Manifest
+from imprint.press import build
 from tests.projects import imprint as run
 from tests.projects import ledger, make, sentences
 
@@ -65,10 +67,16 @@ def imprint(*arguments: str | Path, **environment: str) -> subprocess.CompletedP
 
 def opened(environment: dict[str, str]) -> Any:
     """Return the file system of the S3."""
+    return _opened(environment["FSSPEC_S3_ENDPOINT_URL"])
+
+
+@functools.cache
+def _opened(endpoint: str) -> Any:
+    """Return the file system of an endpoint: a client takes long to make, and remembers nothing."""
     import s3fs
 
     return s3fs.S3FileSystem(
-        endpoint_url=environment["FSSPEC_S3_ENDPOINT_URL"],
+        endpoint_url=endpoint,
         key="key",
         secret="secret",  # noqa: S106 - of a server on loopback
         use_listings_cache=False,
@@ -147,7 +155,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in a folder, built; of several shards, with an odd name."""
     raw = news(12) | {"odd/a b%c+ü.txt": "Pasukan CTSO itu pulang pada hari Kamis."}
     project = make(tmp_path_factory.mktemp("here") / "corpus", raw, more=SMALL_GROUPS)
-    assert imprint("build", project).returncode == 0
+    build(project, workers=1)
     return project
 
 
@@ -179,7 +187,7 @@ def test_small_change_rewrites_little(s3: dict[str, str], here: Path, tmp_path: 
     files.pipe_file("bucket/two/raw/0007.txt", b"Rusia mengirim delegasi ke Yerevan.")
     (project / "raw" / "0007.txt").write_text("Rusia mengirim delegasi ke Yerevan.")
     assert imprint("build", url, **s3).returncode == 0
-    assert imprint("build", project).returncode == 0
+    build(project, workers=1)
     same(s3, "two", project)
     after = files.find("bucket/two/build/dataset/data", detail=True)
     fresh = [path for path, info in after.items() if before.get(path) != info["LastModified"]]
@@ -197,7 +205,7 @@ def test_an_erratum_that_comes_is_kept(s3: dict[str, str], tmp_path: Path) -> No
             errata.write(f'\n[[erratum]]\nwrong = "{wrong}"\nright = "{right}"\nwhy = "so"\n')
         files.put_file(str(schema), "bucket/errata/schema/errata.toml")
         assert imprint("build", url, **s3).returncode == 0
-        assert imprint("build", project).returncode == 0
+        build(project, workers=1)
         same(s3, "errata", project)
         told = [each for each in files.find("bucket/errata/build/cache/parts") if "json" in each]
         assert all(wrong.encode() in files.cat_file(each) for each in told)
@@ -268,6 +276,25 @@ def name_the_city(batch):
 """
 
 
+SMALL_PARTS = """
+import imprint.cluster, imprint.partitions
+imprint.cluster.SMALL = 0
+imprint.partitions.PARTITION_LEAST = 400_000
+from imprint.cli import main
+main()
+"""
+"""The command line, for which little text is worth several parts and the nodes of a cluster."""
+
+
+def in_small_parts(*arguments: str | Path, **environment: str) -> None:
+    """Run the command line so in a process of its own."""
+    call = [sys.executable, "-c", SMALL_PARTS, *map(str, arguments)]
+    done = subprocess.run(
+        call, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_steps_and_samples(s3: dict[str, str], tmp_path: Path, cluster: Any) -> None:
     """A step finds on each node what stands beside it, and a sample is the one of a folder."""
     more = '[[step]]\nrun = "steps.py:name_the_city"\n'
@@ -276,7 +303,7 @@ def test_steps_and_samples(s3: dict[str, str], tmp_path: Path, cluster: Any) -> 
         f"{n:03}.jsonl": "".join(
             json.dumps({"text": f"Berita {n} {k}: pasukan CTSO meninggalkan kota itu. {calm}"})
             + "\n"
-            for k in range(60)
+            for k in range(6)
         )
         for n in range(100)
     }
@@ -285,10 +312,9 @@ def test_steps_and_samples(s3: dict[str, str], tmp_path: Path, cluster: Any) -> 
     (project / "schema" / "city.txt").write_text("Almaty")
     url = put(s3, project, "steps")
     for options in ([], ["--sample", "50"]):
-        assert imprint("build", project, *options).returncode == 0
+        in_small_parts("build", project, *options)
         there = ["--engine", "ray", "--address", cluster.address]
-        done = imprint("build", url, *there, *options, **s3)
-        assert done.returncode == 0, done.stderr
+        in_small_parts("build", url, *there, *options, **s3)
         same(s3, "steps", project)
     assert manifest(s3, "steps").sample == 50
     assert len(opened(s3).find("bucket/steps/build/cache/parts")) >= 2 * 3
