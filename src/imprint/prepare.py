@@ -140,8 +140,11 @@ def _clean_corrected(batch: pa.RecordBatch) -> pa.RecordBatch:
     corrected = pc.greater(pc.list_value_length(batch["corrections"]), 0)
     if not pc.any(corrected).as_py():
         return batch
-    again = clean(pa.record_batch({"text": batch["text"].filter(corrected)}))
-    text = pc.replace_with_mask(batch["text"], corrected, again["text"])
+    texts = batch["text"].filter(corrected)
+    again = clean(pa.record_batch({"text": texts}))["text"]
+    if again.equals(texts):
+        return batch
+    text = pc.replace_with_mask(batch["text"], corrected, again)
     return batch.set_column(batch.schema.get_field_index("text"), "text", text)
 
 
