@@ -8,12 +8,13 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from imprint.engine import Local, engine
+from imprint.engine import Local, compiled, engine
 from imprint.errors import Fault, MachineError, RawError
 
 
@@ -117,6 +118,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
 
 SPARING = """
 import sys
+import threading
 from imprint.engine import Local, spare_pandas
 from tests.test_engine import knows_pandas
 if __name__ == "__main__":
@@ -153,3 +155,38 @@ def test_pandas_is_spared(tmp_path: Path, spare: bool) -> None:
     command = [sys.executable, str(script), *(["spare"] if spare else [])]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert ran.stdout.split() == [str(not spare)] * 3
+
+
+@compiled
+def where(seconds: float) -> tuple[int, int]:
+    """Return the number of this process and of this thread, after a while."""
+    time.sleep(seconds)
+    return os.getpid(), threading.get_ident()
+
+
+def test_compiled_tasks_take_threads_first() -> None:
+    """Tasks of compiled code start no processes, and take those that are there; in their order."""
+    local = Local(2)
+    try:
+        found = list(local.run(where, [0.2, 0.1]))
+        assert {process for process, _ in found} == {os.getpid()}
+        assert len({thread for _, thread in found} | {threading.get_ident()}) == 3
+        assert list(local.run(square_late, range(4))) == [0, 1, 4, 9]
+        assert os.getpid() not in {process for process, _ in local.run(where, [0.2, 0.1])}
+    finally:
+        local.close()
+
+
+def test_faults_come_through_threads() -> None:
+    """An error of ours arrives from a thread too, and what had not begun is dropped."""
+    begun: list[int] = []
+
+    @compiled
+    def refuse_first(number: int) -> int:
+        begun.append(number)
+        time.sleep(0.05)
+        return refuse(number) if number == 0 else number
+
+    with engine(2) as tasks, pytest.raises(RawError):
+        list(tasks.run(refuse_first, range(50)))
+    assert len(begun) < 20

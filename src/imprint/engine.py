@@ -58,6 +58,15 @@ KEPT = 31 * 2**20
 """Just under the largest piece that glibc learns from. Source: mallopt(3), M_MMAP_THRESHOLD."""
 
 
+def compiled(task: Callable[[Argument], Result]) -> Callable[[Argument], Result]:
+    """Mark a task that spends its time in compiled code, which other threads need not wait for.
+
+    It takes threads where no processes are there yet: to start those takes longer than the task.
+    """
+    task._compiled = True  # type: ignore[attr-defined]  # noqa: SLF001
+    return task
+
+
 class Engine(Protocol):
     """What a pass needs of an engine."""
 
@@ -108,6 +117,8 @@ class Local:
         """
         if len(arguments) < 2 or (self._pool is None and size < SMALL):
             return map(task, arguments)
+        if self._pool is None and getattr(task, "_compiled", False):
+            return self._in_threads(task, arguments)
         if self._pool is None:
             self._pool = concurrent.futures.ProcessPoolExecutor(
                 self.workers,
@@ -120,6 +131,16 @@ class Local:
                     self._pool.submit(os.getpid)
                 return map(task, arguments)
         return self._results(self._pool.map(task, arguments))
+
+    def _in_threads(
+        self, task: Callable[[Argument], Result], arguments: Sequence[Argument]
+    ) -> Iterator[Result]:
+        """Yield the results of tasks that run in this process, next to each other."""
+        with concurrent.futures.ThreadPoolExecutor(self.workers) as threads:
+            try:
+                yield from threads.map(task, arguments)
+            finally:
+                threads.shutdown(cancel_futures=True)
 
     def _results(self, results: Iterator[Result]) -> Iterator[Result]:
         """Yield the results of tasks that have begun."""

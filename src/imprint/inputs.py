@@ -161,6 +161,9 @@ def _listed(project: Project) -> list[RawInput]:
                 "put the raw text there",
             )
         )
+    if not read.rule:
+        options = read.options_for("")
+        return [RawInput(file, "", options) for file in files]
     return [RawInput(file, "", read.options_for(file.raw_file)) for file in files]
 
 
@@ -219,7 +222,7 @@ def _known(given: RawInput, sha256: str, surveys: Mapping[str, Survey], before: 
     survey = surveys.get(given.file.raw_file)
     if survey is None and given.file.bytes >= BIG:
         survey = before.surveys.get(_survey_key(given.options, sha256))
-    return dataclasses.replace(given, sha256=sha256, survey=survey)
+    return RawInput(given.file, sha256, given.options, survey)
 
 
 def hash_files(files: Sequence[RawFile]) -> list[str]:

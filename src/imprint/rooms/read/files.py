@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import operator
 import os
+import pathlib
 import stat
 from typing import IO, TYPE_CHECKING, TypeVar
 
@@ -48,12 +49,18 @@ class Unreadable(Exception):  # noqa: N818  (it is an outcome that goes to the l
 class RawFile:
     """One file under raw/, as the folder lists it."""
 
-    path: Path
+    place: str | Path
+    """Where it is; a Path is made of it where one is needed, which for many files takes a while."""
     raw_file: str
     """Its path under raw/, '/'-separated and escaped: the name that records carry."""
     bytes: int
     mtime_ns: int
     inode: int
+
+    @property
+    def path(self) -> Path:
+        """Return where it is."""
+        return pathlib.Path(self.place)
 
 
 def escape_path(path: bytes) -> str:
@@ -83,10 +90,10 @@ def list_files(raw: Path, include: Sequence[str], exclude: Sequence[str]) -> lis
     found = _wanted(_walk(raw, faults), include, exclude)
     if faults:
         raise RawError(sorted(faults, key=lambda fault: fault.place))
-    _refuse_sidecars([escape_path(relative) for relative, _ in found])
+    _refuse_sidecars([name for _, name, _ in found])
     return [
-        RawFile(path, escape_path(name), each.st_size, each.st_mtime_ns, each.st_ino)
-        for name, (path, each) in found
+        RawFile(path, name, each.st_size, each.st_mtime_ns, each.st_ino)
+        for _, name, (path, each) in found
     ]
 
 
@@ -109,14 +116,14 @@ def list_objects(
     """
     names = (name for name in objects if not any(part[:1] == "." for part in name.split("/")))
     found = _wanted(((name.encode(), objects[name]) for name in names), include, exclude)
-    _refuse_sidecars([escape_path(relative) for relative, _ in found])
-    return [RawFile(raw / name.decode(), escape_path(name), *each, inode=0) for name, each in found]
+    _refuse_sidecars([name for _, name, _ in found])
+    return [RawFile(raw / path.decode(), name, *each, inode=0) for path, name, each in found]
 
 
 def _wanted(
     found: Iterable[tuple[bytes, What]], include: Sequence[str], exclude: Sequence[str]
-) -> list[tuple[bytes, What]]:
-    """Return the files that are included, in order."""
+) -> list[tuple[bytes, str, What]]:
+    """Return the files that are included, in order, with their names as records carry them."""
     from imprint.settings import glob_matches
 
     def fits(path: str) -> bool:
@@ -124,14 +131,16 @@ def _wanted(
         included = any(glob_matches(glob, path) for glob in include)
         return included and not any(glob_matches(glob, path) for glob in exclude)
 
-    wanted = (each for each in found if fits(escape_path(each[0])))
+    named = ((path, escape_path(path), what) for path, what in found)
+    every = "**/*" in include and not exclude
+    wanted = named if every else (each for each in named if fits(each[1]))
     return sorted(wanted, key=operator.itemgetter(0))
 
 
-def _walk(raw: Path, faults: list[Fault]) -> Iterator[tuple[bytes, tuple[Path, os.stat_result]]]:
+def _walk(raw: Path, faults: list[Fault]) -> Iterator[tuple[bytes, tuple[str, os.stat_result]]]:
     """Yield (path under raw, (path, status)) of every file that is not hidden, in no order."""
     root = raw.resolve()
-    waiting: list[tuple[bytes, Path, tuple[Path, ...]]] = [(b"", raw, (root,))]
+    waiting: list[tuple[bytes, str, tuple[Path, ...]]] = [(b"", str(raw), (root,))]
     while waiting:
         prefix, folder, above = waiting.pop()
         try:
@@ -141,8 +150,8 @@ def _walk(raw: Path, faults: list[Fault]) -> Iterator[tuple[bytes, tuple[Path, o
             faults.append(_cannot_read(escape_path(prefix) or ".", error))
             continue
         for entry in entries:
-            path, relative = folder / entry.name, prefix + os.fsencode(entry.name)
-            if entry.is_symlink() and not path.resolve().is_relative_to(root):
+            path, relative = entry.path, prefix + os.fsencode(entry.name)
+            if entry.is_symlink() and not pathlib.Path(path).resolve().is_relative_to(root):
                 continue
             try:
                 status = entry.stat()
@@ -151,8 +160,10 @@ def _walk(raw: Path, faults: list[Fault]) -> Iterator[tuple[bytes, tuple[Path, o
                 continue
             if stat.S_ISREG(status.st_mode):
                 yield relative, (path, status)
-            elif stat.S_ISDIR(status.st_mode) and path.resolve() not in above:
-                waiting.append((relative + b"/", path, (*above, path.resolve())))
+            elif stat.S_ISDIR(status.st_mode):
+                own = pathlib.Path(path).resolve()
+                if own not in above:
+                    waiting.append((relative + b"/", path, (*above, own)))
 
 
 def _refuse_sidecars(names: Sequence[str]) -> None:

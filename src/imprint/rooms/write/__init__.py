@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from imprint.digests import sha256_of
+from imprint.engine import compiled
 from imprint.errors import Fault, MachineError
 from imprint.rooms.write.footer import Source, join
 
@@ -163,6 +164,7 @@ def nodes(hashes: Numbers, sizes: Numbers, limit: int, root: int = 1) -> Iterato
         pending += [(right, middle, depth + 1), (left, low, depth + 1)]
 
 
+@compiled
 def write_group(task: WriteGroup) -> Written:
     """Gather the rows of a row group from the part files and write them as Parquet.
 
@@ -193,6 +195,7 @@ def write_group(task: WriteGroup) -> Written:
     return Written(task.path, task.path.stat().st_size, digest, seconds)
 
 
+@compiled
 def join_groups(task: JoinGroups) -> Written:
     """Make a shard of its row groups."""
     start = time.perf_counter()
