@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imprint
-from imprint import near
+from imprint import near, propose
 from imprint.rooms import shingles
 from tests.projects import ledger, make, rows
 
@@ -157,7 +157,7 @@ def test_ranges_do_not_matter(tmp_path: Path) -> None:
     ]
     whole = pairs_of(tmp_path, texts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(near, "ENTRIES", 50)
+        patch.setattr(propose, "ENTRIES", 50)
         patch.setattr(near, "PAIRS", 7)
         patch.setattr(near, "TOGETHER", 2)
         assert pairs_of(tmp_path, texts) == whole

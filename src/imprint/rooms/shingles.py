@@ -166,21 +166,13 @@ def distinct(found: Shingles) -> Shingles:
     import numpy as np
 
     rows = np.repeat(np.arange(len(found.counts)), found.counts)
-    keys = keyed(found.hashes, rows)
-    order = np.argsort(keys, kind="stable")
+    keys = found.hashes ^ (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(THIRD)
+    order = np.argsort(keys)
     again = np.flatnonzero(keys[order][1:] == keys[order][:-1]) + 1
     once = np.ones(len(keys), bool)
     once[order[again]] = False
     counts = np.bincount(rows[once], minlength=len(found.counts))
     return Shingles(found.words, counts.astype(np.int64), found.hashes[once])
-
-
-def keyed(hashes: Hashes, rows: Numbers) -> Hashes:
-    """Return hashes that differ by row."""
-    import numpy as np
-
-    different = (rows.astype(np.uint64) + np.uint64(1)) * np.uint64(THIRD)
-    return np.asarray(hashes ^ different)
 
 
 def _blocks(text: pa.Array) -> Iterator[tuple[int, Shingles]]:
