@@ -244,7 +244,7 @@ def _proposals(
 def _enough(
     piece: npt.NDArray[np.uint64], sizes: npt.NDArray[np.uint32] | None, least: float
 ) -> npt.NDArray[np.uint64]:
-    """Return the pairs of a piece; with `sizes`, those proposed often enough for them.
+    """Return the pairs of a piece that were proposed often enough: for `sizes`, or more than once.
 
     Args:
         piece: pairs, and how often each was proposed.
@@ -258,7 +258,7 @@ def _enough(
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
     keys, counts = keys[starts], np.add.reduceat(counts, starts)
     if sizes is None:
-        return np.asarray(keys)
+        return np.asarray(keys[counts > 1])
     left, right = keys >> np.uint64(RECORD_BITS), keys & np.uint64((1 << RECORD_BITS) - 1)
     shorter = np.where(sizes[0][left] <= sizes[0][right], left, right)
     longer = left ^ right ^ shorter
