@@ -7,6 +7,7 @@ import json
 import re
 import unicodedata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ftfy
 import polars as pl
@@ -16,7 +17,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imprint.rooms.clean import PLAIN, _mojibake, _odd, _repaired, clean
+from imprint.rooms.clean import (
+    PLAIN,
+    _look,
+    _mojibake,
+    _odd_characters,
+    _repaired,
+    clean,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CASES = [
     json.loads(line)
@@ -88,6 +99,14 @@ FEW = st.one_of(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_columns() -> Iterator[None]:
+    """Look at the bytes of small columns too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("imprint.rooms.clean.LEAST", 0)
+        yield
+
+
 def cleaned(*texts: str | None) -> list[str | None]:
     """Return what cleaning makes of the texts."""
     batch = clean(pa.record_batch({"text": pa.array(texts, pa.string())}))
@@ -142,29 +161,51 @@ def test_spacing() -> None:
 
 
 @pytest.mark.parametrize(
-    "character", ["\x00", "\x1f", "\x7f", "\x80", "\u00a0", "\u0301", "Ã", "œ"]
+    "odd",
+    ["\x00", "\x1f", "\x7f", "\x80", "\u00a0", "\u0301", "Ã", "œ", "é”", "“é", "€‚", "😀\ufffd"],
 )
-def test_odd_rows(character: str) -> None:
-    """A row with a character that matters is told from its neighbours, in a slice as well."""
-    texts = [None, "a“b”–", "", f"a{character}b", "", "é😀", "x" * 2000]
-    odd = [False, False, False, True, False, True, False]
+def test_odd_rows(odd: str) -> None:
+    """A row with characters that matter is told from its neighbours, in a slice as well."""
+    texts = [None, "“b”–a", "é", f"a{odd}b", "", "a“", "aé😀 a", "x" * 2000]
+    wanted = [False, False, False, True, False, False, True, False]
     column = pa.array(texts, pa.string())
     for first in range(4):
-        found = _odd(column[first:])
-        assert found is not None
-        assert found.to_list() == odd[first:]
-    assert _odd(pa.array(["é" * 100])) is None
+        looked = _look(column[first:])
+        assert looked is not None
+        assert looked.odd.to_list() == wanted[first:]
+        assert not looked.spaced.any()
+    assert _look(pa.array(["é" * 100])) is None
+
+
+def strings(pieces: str, n: int) -> pl.Series:
+    """Return all strings of n of the pieces."""
+    frame = pl.DataFrame({"0": list(pieces)})
+    for number in range(1, n):
+        frame = frame.join(pl.DataFrame({str(number): list(pieces)}), how="cross")
+    return frame.select(pl.concat_str(pl.all()).alias("all"))["all"]
 
 
 def test_plain_characters_are_no_mojibake() -> None:
     """However they follow each other and ASCII, ftfy's pattern finds nothing in them."""
-    pieces = [*PLAIN, *"aA1 .\n中"]
-    fours = pl.DataFrame({"a": pieces})
-    for name in "bcd":
-        fours = fours.join(pl.DataFrame({name: pieces}), how="cross")
-    joined = fours.select(pl.concat_str("a", "b", "c", "d"))["a"]
-    assert len(joined) == len(pieces) ** 4
+    joined = strings(f"{PLAIN}aA1 .\n中", 4)
     assert not joined.str.contains(_mojibake()).any()
+
+
+def test_most_characters_are_no_mojibake_among_ascii() -> None:
+    """Two that are not plain must be beside each other, but for the few that are listed."""
+    alone, beside = _odd_characters()
+    every = pl.Series(
+        [chr(point) for point in range(0x80, 0x10000) if not 0xD800 <= point < 0xE000]
+    )
+    some = every.filter(every.str.contains(beside) & ~every.str.contains(alone))
+    assert len(some) > 200
+    around = strings("aA1 .?", 2)
+    pairs = pl.DataFrame({"one": some}).join(pl.DataFrame({"before": around}), how="cross")
+    pairs = pairs.join(pl.DataFrame({"behind": around}), how="cross")
+    texts = pairs.select(text=pl.concat_str("before", "one", "behind", "one", "before"))["text"]
+    ends = pairs.select(text=pl.concat_str("one", "before", "one"))["text"].unique()
+    found = pl.concat([texts, ends]).str.contains(_mojibake())
+    assert not found.any()
 
 
 @settings(deadline=None, max_examples=400)

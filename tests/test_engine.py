@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from imprint.engine import Local, compiled, engine
+from imprint.engine import SMALL, Local, compiled, engine
 from imprint.errors import Fault, MachineError, RawError
 
 
@@ -78,6 +78,12 @@ def test_faults_come_through() -> None:
     assert error.value.faults == (Fault("raw/7", "x", "y", "z"),)
 
 
+def beside() -> dict[str, str]:
+    """Return an environment in which a script finds these tests, and imprint where they do."""
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
 PARENT = """
 import time
 from imprint.engine import Local
@@ -98,9 +104,8 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     """Workers whose parent was killed do not wait for it for ever."""
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     parent = subprocess.Popen(
-        [sys.executable, str(script)], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(script)], env=beside(), stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
     worker = int(parent.stdout.readline())
@@ -150,14 +155,12 @@ def test_pandas_is_spared(tmp_path: Path, spare: bool) -> None:
     """Pyarrow imports no pandas by itself where it is told so, nor in the workers; else it does."""
     script = tmp_path / "parent.py"
     script.write_text(SPARING)
-    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     command = [sys.executable, str(script), *(["spare"] if spare else [])]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    ran = subprocess.run(command, env=beside(), capture_output=True, text=True, check=True)
     assert ran.stdout.split() == [str(not spare)] * 3
 
 
-@compiled
+@compiled(starts=False)
 def where(seconds: float) -> tuple[int, int]:
     """Return the number of this process and of this thread, after a while."""
     time.sleep(seconds)
@@ -177,11 +180,29 @@ def test_compiled_tasks_take_threads_first() -> None:
         local.close()
 
 
+@compiled(starts=True)
+def look_about(seconds: float) -> tuple[int, int]:
+    """Return the number of this process and of this thread, after a while."""
+    return where(seconds)
+
+
+def test_compiled_tasks_go_on_while_processes_start() -> None:
+    """What comes first takes threads while processes start, which what comes after finds there."""
+    local = Local(2)
+    try:
+        found = list(local.run(look_about, [0.2, 0.1], SMALL))
+        assert {process for process, _ in found} == {os.getpid()}
+        assert len({thread for _, thread in found} | {threading.get_ident()}) == 3
+        assert os.getpid() not in {process for process, _ in local.run(where, [0.2, 0.1])}
+    finally:
+        local.close()
+
+
 def test_faults_come_through_threads() -> None:
     """An error of ours arrives from a thread too, and what had not begun is dropped."""
     begun: list[int] = []
 
-    @compiled
+    @compiled(starts=False)
     def refuse_first(number: int) -> int:
         begun.append(number)
         time.sleep(0.05)

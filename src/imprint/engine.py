@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
+Task = TypeVar("Task", bound="Callable[..., object]")
 
 ENGINES = ("local", "ray")
 """Processes of this machine, or tasks on a Ray cluster."""
@@ -58,13 +59,21 @@ KEPT = 31 * 2**20
 """Just under the largest piece that glibc learns from. Source: mallopt(3), M_MMAP_THRESHOLD."""
 
 
-def compiled(task: Callable[[Argument], Result]) -> Callable[[Argument], Result]:
+def compiled(*, starts: bool) -> Callable[[Task], Task]:
     """Mark a task that spends its time in compiled code, which other threads need not wait for.
 
     It takes threads where no processes are there yet: to start those takes longer than the task.
+
+    Args:
+        starts: whether processes are started meanwhile, for the tasks that come after.
     """
-    task._compiled = True  # type: ignore[attr-defined]  # noqa: SLF001
-    return task
+
+    def marked(task: Task) -> Task:
+        """Note it on the function."""
+        task._compiled = starts  # type: ignore[attr-defined]  # noqa: SLF001
+        return task
+
+    return marked
 
 
 class Engine(Protocol):
@@ -117,7 +126,8 @@ class Local:
         """
         if len(arguments) < 2 or (self._pool is None and size < SMALL):
             return map(task, arguments)
-        if self._pool is None and getattr(task, "_compiled", False):
+        starts: bool | None = getattr(task, "_compiled", None)
+        if self._pool is None and starts is False:
             return self._in_threads(task, arguments)
         if self._pool is None:
             self._pool = concurrent.futures.ProcessPoolExecutor(
@@ -129,7 +139,7 @@ class Local:
             if size < LARGE:
                 for _ in range(self.workers):
                     self._pool.submit(os.getpid)
-                return map(task, arguments)
+                return self._in_threads(task, arguments) if starts else map(task, arguments)
         return self._results(self._pool.map(task, arguments))
 
     def _in_threads(

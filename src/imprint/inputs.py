@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from imprint.engine import compiled
 from imprint.errors import DatasetError, Fault, RawError
 from imprint.manifest import own_digest, tools
 from imprint.rooms.read import (
@@ -175,6 +176,7 @@ class Examine:
     survey: bool = False
 
 
+@compiled(starts=True)
 def examine(task: Examine) -> list[str] | Survey:
     """Return the SHA-256 of each file, in hex; or the survey of the one that there is.
 

@@ -15,16 +15,19 @@ from __future__ import annotations
 
 import functools
 import itertools
-import operator
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from imprint.timing import slow
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import polars as pl
     import pyarrow as pa
+
+    _Bytes = npt.NDArray[np.uint8]
+    _Places = npt.NDArray[np.int64]
 
 REMOVED = r"[\x00-\x08\x0B-\x1F\x7F-\x{9F}\x{AD}\x{200B}\x{2060}\x{FEFF}]"
 """Control characters but tab and line feed, SOFT HYPHEN, ZERO WIDTH SPACE, WORD JOINER and ZERO
@@ -61,21 +64,24 @@ the compositions that Unicode 16 added."""
 DIRTY = rf"\r|{REMOVED}|[\t\p{{Zl}}\p{{Zp}}]|[\p{{Zs}}--\x20]|  |(?m:^ | $)|\n\n\n|\A\n|\n\z"
 """What a text that the steps after the repair of mojibake would change must contain."""
 
-SPACING = ("  ", r" \n|\n |\n\n\n", r"\A[ \n]", r"[ \n]\z")
-"""What a text of plain characters that cleaning would change must contain. Each is a search of its
-own: for a few literals of about one length the engine skips from one to the next, twenty times as
-fast as it reads the bytes (measured)."""
-
 DELETE = "\x7f"
 """The one control character that is not below the space."""
 
 PLAIN = "“”„‘’‚‹›«»–—…•·©®™"
-"""Characters beyond ASCII that are everywhere and no defect; they look like mojibake only next to
+"""Characters beyond ASCII that are everywhere and no defect; they look like mojibake only beside
 a character that is not among them (a test holds it)."""
 
-SPARSE = 32
-"""A column with up to one byte in so many that is no printable ASCII is looked at byte by byte; in
-others most rows have odd characters anyway. Measured: near a thirtieth both ways take as long."""
+ALONE = "ŒœÃÂ"
+"""Characters that look like mojibake with nothing but ASCII around them; of the others and of marks
+there must be two beside each other (a test holds it)."""
+
+SPARSE = 64
+"""A column with up to one byte in so many that is no printable ASCII is looked at byte by byte.
+Measured: near a sixtieth both ways take as long. The first bytes tell of most columns."""
+
+LEAST = 500_000
+"""Bytes of the smallest column that is looked at so. Measured: the calls alone take a millisecond,
+in which the searches read as much."""
 
 CONTEXT = 10
 """Characters of ASCII that ftfy is shown before and behind the others. Chosen: it looks at seven at
@@ -130,59 +136,103 @@ def _suspects(texts: pa.StringArray) -> pl.Series:
     import polars as pl
 
     text = pl.Series(pl.from_arrow(texts))
-    odd = _odd(texts)
-    if odd is not None:
-        spaced = (text.str.contains(each) for each in SPACING)
-        odd = functools.reduce(operator.or_, spaced, odd).arg_true()
-        text = text.gather(odd)
-    dirty = text.str.contains(f"{DIRTY}|{NOT_COMPOSED}|{_mojibake()}").fill_null(value=False)
-    return dirty.arg_true() if odd is None else odd.filter(dirty)
+    looked = _look(texts)
+    odd = looked.odd.arg_true() if looked else pl.arange(len(text), eager=True)
+    dirty = text.gather(odd).str.contains(f"{DIRTY}|{NOT_COMPOSED}|{_mojibake()}")
+    rows = odd.filter(dirty)
+    return looked.spaced.scatter(rows, values=True).arg_true() if looked else rows
 
 
-def _odd(texts: pa.StringArray) -> pl.Series | None:
-    """Say which texts hold a character that is neither printable ASCII, nor a line feed, nor plain.
+class _Looked(NamedTuple):
+    """What a look at the bytes of texts told."""
 
-    Never false where one does, and true where one could be a defect.
+    odd: pl.Series
+    """Which hold a control character or others that could be a defect: never false where one is."""
+    spaced: pl.Series
+    """Which hold spaces and line feeds that are not as they should be."""
+
+
+def _look(texts: pa.StringArray) -> _Looked | None:
+    """Look at the bytes of texts that are no printable ASCII.
 
     Returns:
-        None if bytes that are no printable ASCII are so many that this takes longer than it saves.
+        None if they are so many, or the texts so short, that this takes longer than it saves.
     """
     import numpy as np
     import polars as pl
 
     offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
     first, last = int(offsets[0]), int(offsets[-1])
-    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[:last]
-    others = data[first:].view(np.int8) < ord(" ")  # beyond ASCII, or a control character
-    if np.count_nonzero(others) * SPARSE > last - first:
+    if last - first < LEAST:
         return None
+    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[:last]
+    for end in (first + LEAST // 8, last):
+        others = data[first:end].view(np.int8) < ord(" ")  # beyond ASCII, or a control character
+        if np.count_nonzero(others) * SPARSE > len(others):
+            return None
     at = np.flatnonzero(others) + first
     byte = data[at]
-    odd = at[(byte < ord(" ")) & (byte != ord("\n"))]
-    at = at[byte >= 0xC0]  # the first bytes of characters
-    points = _points(data, at)
+    breaks = byte == ord("\n")
+    odd = np.concatenate((at[(byte < ord(" ")) & ~breaks], _odd(data, at[byte >= 0xC0])))
+    edges = np.concatenate((offsets[:-1], offsets[1:] - 1))[np.tile(np.diff(offsets) > 0, 2)]
+    edges = edges[(data[edges] == ord(" ")) | (data[edges] == ord("\n"))]
+    spaced = np.concatenate((edges, _misplaced(data, at[breaks])))
+    rows = np.zeros((2, len(texts)), dtype=bool)
+    for each, where in zip(rows, (odd, spaced), strict=True):
+        each[np.searchsorted(offsets, where, side="right") - 1] = True
+    text = pl.Series(pl.from_arrow(texts))
+    deleted, doubled = (
+        text.str.contains(each, literal=True).fill_null(value=False) for each in (DELETE, "  ")
+    )
+    return _Looked(pl.Series(rows[0]) | deleted, pl.Series(rows[1]) | doubled)
+
+
+def _misplaced(data: _Bytes, breaks: _Places) -> _Places:
+    """Return which line feeds have a space beside them, or two line feeds behind."""
+    before, behind, later = (data.take(breaks + by, mode="clip") for by in (-1, 1, 2))
+    spaces = (before == ord(" ")) | (behind == ord(" "))
+    found: _Places = breaks[spaces | ((behind == ord("\n")) & (later == ord("\n")))]
+    return found
+
+
+def _odd(data: _Bytes, at: _Places) -> _Places:
+    """Return where characters begin that could be a defect, of those beyond ASCII.
+
+    Args:
+        data: UTF-8.
+        at: where all of its characters beyond ASCII begin.
+    """
+    import numpy as np
+    import polars as pl
+
+    points, widths = _points(data, at)
     distinct = pl.Series(np.unique(points), dtype=pl.UInt32)
-    found = pl.Series(map(chr, distinct), dtype=pl.String).str.contains(_odd_characters())
-    odd = np.concatenate((odd, at[np.isin(points, distinct.filter(found).to_numpy())]))
-    rows = np.zeros(len(texts), dtype=bool)
-    rows[np.searchsorted(offsets, odd, side="right") - 1] = True
-    holds_delete = pl.Series(pl.from_arrow(texts)).str.contains(DELETE, literal=True)
-    return pl.Series(rows) | holds_delete.fill_null(value=False)
+    characters = pl.Series(map(chr, distinct), dtype=pl.String)
+    alone, others = (
+        np.isin(points, distinct.filter(characters.str.contains(each)).to_numpy())
+        for each in _odd_characters()
+    )
+    pair = (at[1:] == at[:-1] + widths[:-1]) & (others[1:] | others[:-1])
+    return np.concatenate((at[alone], at[1:][pair]))
 
 
-def _points(data: np.ndarray[Any, np.dtype[np.uint8]], at: np.ndarray) -> np.ndarray:
-    """Return the code points of the characters that begin at these bytes of a UTF-8 text."""
+def _points(data: _Bytes, at: _Places) -> tuple[_Places, _Places]:
+    """Return the code points and widths of the characters that begin here; they are not ASCII."""
     import numpy as np
 
-    first, *others = (
-        np.take(data, at + behind, mode="clip").astype(np.uint32) for behind in range(4)
-    )
+    one, *others = (data.take(at + behind, mode="clip").astype(np.int64) for behind in range(4))
     two, three, four = (each & 0x3F for each in others)
-    return np.select(
-        [first < 0xE0, first < 0xF0],
-        [(first & 0x1F) << 6 | two, (first & 0x0F) << 12 | two << 6 | three],
-        (first & 0x07) << 18 | two << 12 | three << 6 | four,
+    narrow, wide = one < 0xE0, one < 0xF0
+    points = np.where(
+        narrow,
+        (one & 0x1F) << 6 | two,
+        np.where(
+            wide,
+            (one & 0x0F) << 12 | two << 6 | three,
+            (one & 0x07) << 18 | two << 12 | three << 6 | four,
+        ),
     )
+    return points, 4 - wide - narrow
 
 
 def _rewrite(text: pl.Series) -> pl.Series:
@@ -191,9 +241,10 @@ def _rewrite(text: pl.Series) -> pl.Series:
     import pyarrow as pa
 
     text = text.str.replace_all(r"\r\n?", "\n")
-    odd = _odd(text.to_arrow().cast(pa.string()))
-    if odd is None:
+    looked = _look(text.to_arrow().cast(pa.string()))
+    if looked is None:
         return _compose(_respaced(_repair(text).str.replace_all(REMOVED, ""), BLANKS))
+    odd = looked.odd
     plain = _respaced(text.filter(~odd), "  +")
     rest = _repair(text.filter(odd)).str.replace_all(REMOVED, "")
     whole = pl.concat([plain, _compose(_respaced(rest, BLANKS))])
@@ -280,11 +331,11 @@ def _tokens() -> list[tuple[str, str, str, str]]:
 
 
 @functools.cache
-def _odd_characters() -> str:
-    """Return what matches a character that is a defect, or that a defect may be made of."""
+def _odd_characters() -> tuple[str, str]:
+    """Return what matches a character that may be a defect alone, and beside one beyond ASCII."""
     named = (in_class or escaped or other for in_class, escaped, _, other in _tokens())
     beyond = "".join(each for each in named if not each.isascii())
-    return rf"[[{beyond}]--[\x00-\x7F{PLAIN}]]|\p{{M}}|{NOT_COMPOSED}|{DIRTY}"
+    return f"{NOT_COMPOSED}|{DIRTY}|[{ALONE}]", rf"[[{beyond}]--[\x00-\x7F{PLAIN}]]|\p{{M}}"
 
 
 def _with_text(batch: pa.RecordBatch, rows: pl.Series, text: pl.Series) -> pa.RecordBatch:

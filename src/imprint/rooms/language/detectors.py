@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from imprint.rules import shortest as plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -57,6 +59,8 @@ def shortest(tag: str) -> str | None:
     >>> shortest("in"), shortest("eng"), shortest("zh_hant"), shortest("bahasa Indonesia")
     ('id', 'en', 'zh-Hant', None)
     """
+    if tag in plain():
+        return tag
     import langcodes
 
     tag = tag.replace("_", "-")

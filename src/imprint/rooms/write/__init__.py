@@ -164,7 +164,7 @@ def nodes(hashes: Numbers, sizes: Numbers, limit: int, root: int = 1) -> Iterato
         pending += [(right, middle, depth + 1), (left, low, depth + 1)]
 
 
-@compiled
+@compiled(starts=False)
 def write_group(task: WriteGroup) -> Written:
     """Gather the rows of a row group from the part files and write them as Parquet.
 
@@ -195,7 +195,7 @@ def write_group(task: WriteGroup) -> Written:
     return Written(task.path, task.path.stat().st_size, digest, seconds)
 
 
-@compiled
+@compiled(starts=False)
 def join_groups(task: JoinGroups) -> Written:
     """Make a shard of its row groups."""
     start = time.perf_counter()
