@@ -79,7 +79,6 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "step": (lambda r: add(r, '[[step]]\nrun = "a.py:f"\n'), "schema/dataset.toml:7"),
     "subsets": (lambda r: add(r, '[subsets]\nby = "language"\n'), "not there yet"),
     "privacy": (lambda r: add(r, '[privacy]\nemail = "redact"\n'), "not there yet"),
-    "near": (lambda r: add(r, "[dedup]\nnear = 0.8\n"), "not there yet"),
     "removals": (lambda r: (r / "schema" / "removals.toml").write_text(""), "not there yet"),
 }
 
@@ -167,7 +166,7 @@ def test_results_and_progress_are_apart(tmp_path: Path) -> None:
     assert "1 record read = 1 published" in done.stdout
     lines = done.stderr.strip().split("\n")
     assert all(line.startswith("imprint: warning: ") for line in lines)
-    assert "near-duplicates are not there yet" in done.stdout
+    assert "duplicates  exact 0, near 0 (similarity of 0.8 or more)" in done.stdout
 
 
 def test_strict_exits_1_on_a_warning(tmp_path: Path) -> None:

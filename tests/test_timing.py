@@ -14,8 +14,8 @@ from tests.projects import make, sentences
 if TYPE_CHECKING:
     from pathlib import Path
 
-STAGES = ["list", "read", "clean", "language", "correct", "source", "check", "digests", "parts"]
-STAGES += ["settle", "write", "describe"]
+STAGES = ["list", "read", "clean", "language", "correct", "source", "check", "digests"]
+STAGES += ["shingles", "parts", "settle", "write", "describe"]
 
 
 def test_every_stage_is_told(tmp_path: Path) -> None:

@@ -12,9 +12,6 @@ from peers.tally import Tally
 if TYPE_CHECKING:
     from pathlib import Path
 
-NEAR = True
-"""Whether a build looks for near-duplicates."""
-
 ERRATUM = '\n[[erratum]]\nwrong = "CTSO"\nright = "CSTO"\nwhy = "transposed"\n'
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peers import measure, ours
+from peers import measure
 from peers.tally import Tally
 
 if TYPE_CHECKING:
@@ -141,5 +141,5 @@ def _records(peer: Peer, seen: int, made: Made) -> list[str]:
     return [f"{seen:,} records kept, wanted {max(0, low):,.0f} to {high:,.0f}"]
 
 
-IMPRINT = Peer("imprint", "", near=ours.NEAR, less="")
+IMPRINT = Peer("imprint", "", near=True, less="")
 """imprint is held to the corpus like any other."""

@@ -21,7 +21,9 @@ from imprint.errors import DatasetError
 from imprint.inputs import Examine, Survey, examine
 from imprint.loader import MANIFEST
 from imprint.manifest import Manifest
+from imprint.near import verify
 from imprint.prepare import prepare
+from imprint.propose import propose
 from imprint.rooms.read import RawFile
 from imprint.rooms.write import join_groups, write_group
 from imprint.sample import draw, prepare_sample
@@ -91,6 +93,14 @@ class Away:
         self, task: Callable[[Argument], Result], arguments: Sequence[Argument], size: int = LARGE
     ) -> Iterator[Result]:
         """Yield `task(argument)` for each argument, in their order."""
+        if task in AT_HOME:
+            return map(task, arguments)
+        return self._there(task, arguments, size)
+
+    def _there(
+        self, task: Callable[[Argument], Result], arguments: Sequence[Argument], size: int
+    ) -> Iterator[Result]:
+        """Yield what the twin of a task gives for each argument."""
         there = [
             There(self._store, self._store.home, each, self._names(each)) for each in arguments
         ]
@@ -259,6 +269,9 @@ TWINS: dict[Any, Any] = {
     join_groups: join_groups_there,
 }
 """Each task, and what does the same for a project on a store."""
+
+AT_HOME: tuple[Any, ...] = (propose, verify)
+"""Tasks that read nothing but parts, which are brought home before: they run there."""
 
 
 def _brought(task: There) -> Partition:
