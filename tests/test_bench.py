@@ -53,10 +53,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 @pytest.fixture(scope="module")
 def asked(made: Made) -> tally.Tally:
     """What imprint does with the corpus, but to look for near-duplicates."""
-    return pressed(made, made.path.parent / "project", "[dedup]\nnear = 0\n")
+    return done_by_imprint(made, made.path.parent / "project", "[dedup]\nnear = 0\n")
 
 
-def pressed(made: Made, folder: Path, more: str = "") -> tally.Tally:
+def done_by_imprint(made: Made, folder: Path, more: str = "") -> tally.Tally:
     """Return what imprint does with the corpus, in a folder of its own."""
     (folder / "raw").mkdir(parents=True)
     (folder / "raw" / "corpus.jsonl").hardlink_to(made.path)
@@ -111,11 +111,11 @@ def test_scatter(made: Made, tmp_path: Path) -> None:
 
 def test_imprint_does_its_work(made: Made) -> None:
     """Imprint itself is held to what is in the corpus, near-duplicates with the rest."""
-    did = pressed(made, made.path.parent / "whole")
+    did = done_by_imprint(made, made.path.parent / "whole")
     assert roster.faults(roster.IMPRINT, did, did, made) == []
-    fewer = dataclasses.replace(asked, records=asked.records - 10)
+    fewer = dataclasses.replace(did, records=did.records - 10)
     (fault,) = roster.faults(roster.IMPRINT, fewer, fewer, made)
-    assert fault.startswith(f"{asked.records - 10:,} records kept, wanted ")
+    assert fault.startswith(f"{did.records - 10:,} records kept, wanted ")
 
 
 @pytest.mark.parametrize(

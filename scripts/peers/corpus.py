@@ -26,8 +26,13 @@ SPREAD = 0.6
 SHORTEST = 700
 """Bytes of the shortest: a word changed in it leaves a near-duplicate, over 0.9 alike."""
 
-POOL = 20_000
-"""Sentences to draw from. Chosen: two documents of a dozen seldom share one."""
+POOL, FOR_EACH = 20_000, 500
+"""Sentences to draw from: so many, or one for so many bytes. Chosen: a sentence is in some three
+documents of a large corpus; with one pool for all sizes it would be in a hundred, as no news is."""
+
+EXCHANGED = 3
+"""One word in so many is another in each sentence made of a real one. Chosen: two of these share an
+eighth of their 5-word shingles; near-duplicates are then those that are counted."""
 
 COPIES, NEAR, EMPTY = 0.05, 0.05, 0.002
 """Shares of the records that repeat an earlier text, repeat it nearly, and have no text."""
@@ -89,7 +94,7 @@ def sentences(folder: Path) -> list[str]:
 def make(path: Path, size: int, seed: int, texts: Path) -> Made:
     """Write a corpus of about `size` bytes as JSON Lines, from the sentences of a folder."""
     draw = random.Random(seed)  # noqa: S311 - no secret
-    writer = _Writer(draw, sentences(texts))
+    writer = _Writer(draw, sentences(texts), size)
     written = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         while written < size:
@@ -125,10 +130,11 @@ def scatter(path: Path, folder: Path, files: int) -> int:
 class _Writer:
     """Draws one text after the other, and counts what they are."""
 
-    def __init__(self, draw: random.Random, found: list[str]) -> None:
+    def __init__(self, draw: random.Random, found: list[str], size: int) -> None:
         self.draw = draw
         self.words = sorted({word for each in found for word in each.split() if word.isalpha()})
-        self.pool = [self._varied(draw.choice(found), 2) for _ in range(POOL - len(found))] + found
+        real = draw.choices(found, k=max(POOL, size // FOR_EACH) - len(found))
+        self.pool = [self._varied(each, each.count(" ") // EXCHANGED + 1) for each in real] + found
         self.mean = sum(len(each.encode()) + 1 for each in self.pool) / len(self.pool)
         self.recent: list[str] = []
         self.counts = {"records": 0, "copies": 0, "near": 0, "empty": 0}
