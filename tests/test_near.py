@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
+import subprocess
+import sys
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +18,6 @@ import imprint
 from imprint import near, propose
 from imprint.rooms import shingles
 from tests.projects import ledger, make, rows
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 WORDS = [f"kata{n}" for n in range(2000)]
 
@@ -162,6 +162,29 @@ def test_ranges_do_not_matter(tmp_path: Path) -> None:
         patch.setattr(near, "TOGETHER", 2)
         assert pairs_of(tmp_path, texts) == whole
     assert len(whole) >= 30
+
+
+def test_recall_is_told(tmp_path: Path) -> None:
+    """The script that says how many of labelled pairs are found does, and sees what is not held."""
+    draw = random.Random(8)
+    texts = [t for _ in range(20) for one in [text(draw, 90)] for t in (one, edited(draw, one, 1))]
+    lines = [json.dumps({"id": f"d{n}", "text": " ".join(each)}) for n, each in enumerate(texts)]
+    documents, labelled = tmp_path / "documents.jsonl", tmp_path / "pairs.tsv"
+    documents.write_text("\n".join(lines), "utf-8")
+    labelled.write_text("d0\td1\t0.5\n", "utf-8")
+
+    def run(*given: Path) -> subprocess.CompletedProcess[str]:
+        script = Path(__file__).parents[1] / "scripts" / "recall"
+        command = [sys.executable, str(script), *map(str, given)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    told = run(documents)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "pairs with a similarity of 0.8: 20, of which not both kept: 1.0000" in told.stdout
+    assert "left out as nearly another: 20, of which wrongly: 0" in told.stdout
+    told = run(documents, labelled)
+    assert told.returncode == 1
+    assert "left out as nearly another: 20, of which wrongly: 1" in told.stdout
 
 
 def pairs_of(folder: Path, texts: list[list[str]]) -> dict[tuple[int, int], tuple[int, ...]]:
