@@ -250,6 +250,12 @@ def main() -> NoReturn:
         status = run(sys.argv[1:])
     finally:
         gc.freeze()
+    if status == INTERRUPTED:
+        # Where Ctrl-C struck Python that a library ran, Python would end by the signal after all.
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
     sys.exit(status)
 
 
