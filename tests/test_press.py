@@ -400,3 +400,13 @@ def test_unreadable_raw_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "raw" / "0001.txt").chmod(0)
     with pytest.raises(ImprintError, match=r"raw/0001\.txt"):
         imprint.build(tmp_path)
+
+
+def test_what_a_correction_brings_is_cleaned(tmp_path: Path) -> None:
+    """A correction with a defect of its own leaves a clean text, and is recorded as declared."""
+    errata = '[[erratum]]\nwrong = "CTSO"\nright = "CSTO\u00a0 (ODKB)"\nwhy = "spelt out"\n'
+    root = make(tmp_path / "p", {"a.txt": "Pasukan CTSO pulang."}, errata=errata)
+    imprint.build(root, workers=1)
+    (row,) = rows(root)
+    assert row["text"] == "Pasukan CSTO (ODKB) pulang."
+    assert [each["right"] for each in row["corrections"]] == ["CSTO\u00a0 (ODKB)"]
