@@ -30,10 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from imprint.engine import Engine
-
-    Floats = npt.NDArray[np.float64]
-    Hashes = npt.NDArray[np.uint64]
-    Numbers = npt.NDArray[np.int64]
+    from imprint.rooms.shingles import Hashes, Numbers
 
 PAIRS, TOGETHER = 16_000, 4_000
 """Pairs that one task verifies, and whose texts it reads at once: some 20 MB. Chosen; 14 bits have

@@ -51,6 +51,7 @@ class Part(msgspec.Struct, frozen=True):
     digest: str
     """Of all files, checked before they are used again."""
     accepted_records: int = 0
+    """How many rows the file of the accepted ones has."""
     errata: tuple[Erratum, ...] = ()
     """Those that were in force when the part was made."""
     stages: tuple[Stage, ...] = ()

@@ -31,10 +31,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from imprint.engine import Engine
+    from imprint.rooms.shingles import Hashes, Numbers
 
     Floats = npt.NDArray[np.float64]
-    Hashes = npt.NDArray[np.uint64]
-    Numbers = npt.NDArray[np.int64]
 
 ENTRIES = 4_000_000
 """Entries of sketches, and proposed pairs, that are sorted at once: some 200 MB. Chosen."""
@@ -136,20 +135,20 @@ def proposed(
     scratch = folder / f"pairs{NEW}"
     scratch.mkdir(parents=True, exist_ok=True)
     try:
-        return _proposed(parts, folder, facts, (scratch, least), processes)
+        return _sorted_out(parts, folder, facts, scratch, least, processes)
     finally:
         shutil.rmtree(scratch)
 
 
-def _proposed(
+def _sorted_out(
     parts: Sequence[Part],
     folder: Path,
     facts: pl.DataFrame,
-    how: tuple[Path, float],
+    scratch: Path,
+    least: float,
     processes: Engine,
 ) -> tuple[Numbers, Numbers]:
-    """Return the pairs of records that could be alike; what is sorted lies in a folder."""
-    scratch, least = how
+    """Return the pairs of records that could be alike; what is sorted lies in `scratch`."""
     import numpy as np
 
     firsts, records = numbered(parts)
@@ -180,7 +179,7 @@ def numbered(parts: Sequence[Part]) -> tuple[tuple[int, ...], int]:
     return tuple(ends[:-1]), ends[-1]
 
 
-def _entries(argument: Propose) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+def _entries(argument: Propose) -> tuple[Hashes, Hashes]:
     """Return the hashes of a range, and of each its record, part by part."""
     import numpy as np
 
@@ -201,7 +200,7 @@ def _entries(argument: Propose) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.
     return np.concatenate(hashes), np.concatenate(records)
 
 
-def _pairs(group: Numbers, records: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _pairs(group: Numbers, records: Hashes) -> Hashes:
     """Return the pairs of each group of records, which stand by length: none twice in a group."""
     import numpy as np
 
@@ -223,7 +222,7 @@ def _pairs(group: Numbers, records: npt.NDArray[np.uint64]) -> npt.NDArray[np.ui
 
 def _proposals(
     runs: Sequence[Path | None], sizes: npt.NDArray[np.uint32] | None, least: float
-) -> Iterator[npt.NDArray[np.uint64]]:
+) -> Iterator[Hashes]:
     """Yield the proposed pairs, a piece at a time; with `sizes`, those proposed often enough."""
     import numpy as np
 
@@ -241,9 +240,7 @@ def _proposals(
             yield _enough(np.concatenate(piece, axis=1), sizes, least)
 
 
-def _enough(
-    piece: npt.NDArray[np.uint64], sizes: npt.NDArray[np.uint32] | None, least: float
-) -> npt.NDArray[np.uint64]:
+def _enough(piece: Hashes, sizes: npt.NDArray[np.uint32] | None, least: float) -> Hashes:
     """Return the pairs of a piece that were proposed often enough: for `sizes`, or more than once.
 
     Args:

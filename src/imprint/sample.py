@@ -113,7 +113,8 @@ def _taken_out(whole: Part, folder: Path, partition: Partition) -> Part:
                     if place is Part.accepted and partition.recipe.shingled:
                         sketches.append(sketch(batch["text"], sink.rows))
                     sink.write(batch)
-            accepted = accepted or sink.rows  # the accepted ones are the first
+            if place is Part.accepted:
+                accepted = sink.rows
     counts = tuple(records[each.raw_file] for each in whole.readings)
     write_sketches(part, partition.folder, sketches)
     digest = digest_files(part, partition.folder)

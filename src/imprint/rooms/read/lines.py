@@ -102,7 +102,7 @@ def find_lines(block: bytes) -> Spans:
     import numpy as np
 
     data = np.frombuffer(block, np.uint8)
-    ends = _line_ends(data)
+    ends = line_feeds(data)
     ended = len(ends)
     if len(block) and block[-1:] != b"\n":
         ends = np.append(ends, len(block))
@@ -119,11 +119,11 @@ def find_lines(block: bytes) -> Spans:
     return Spans(starts[keep], ends[keep], numbers[keep], bool(plain.all()), ended)
 
 
-def _line_ends(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    r"""Return where the line ends stand.
+def line_feeds(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    r"""Return where the line feeds stand.
 
     >>> import numpy as np
-    >>> _line_ends(np.frombuffer(b"a\n\nlonger\n.", np.uint8)).tolist()
+    >>> line_feeds(np.frombuffer(b"a\n\nlonger\n.", np.uint8)).tolist()
     [1, 2, 9]
     """
     import numpy as np

@@ -12,6 +12,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from imprint.rooms.read.files import CHUNK_BYTES, opened
+from imprint.rooms.read.lines import line_feeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 RANGE_BYTES = 15_000_000
 """What a range comes to at least: two chunks, so that cores finish at about the same time."""
-
-LINE_END, BRACE = b"\n{"
 
 BLANK = b" \t\r"
 """What a line without a record may hold. Source: RFC 8259, section 2, but the line end itself."""
@@ -90,10 +89,10 @@ def count_lines(block: bytes) -> tuple[int, int]:
     if not block:
         return 0, 0
     data = np.frombuffer(block, np.uint8)
-    begins = np.flatnonzero(data == LINE_END) + 1
+    begins = line_feeds(data) + 1
     ends = len(begins) + (block[-1:] != b"\n")
     begins = begins[: ends - 1]
-    plain = int(np.count_nonzero(data[begins] == BRACE)) + (block[:1] == b"{")
+    plain = int(np.count_nonzero(data[begins] == ord("{"))) + (block[:1] == b"{")
     if plain == ends:
         return ends, 0
     lines = block.removesuffix(b"\n").split(b"\n")
