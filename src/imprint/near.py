@@ -11,7 +11,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from imprint.parts import SKETCH, WORDS, Part
-from imprint.propose import expected, numbered, proposed
+from imprint.propose import apart, expected, gathered, numbered, proposed
 from imprint.rooms.shingles import (
     HASH_BITS,
     WIDTH,
@@ -25,19 +25,21 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-    import numpy as np
-    import numpy.typing as npt
     import polars as pl
 
     from imprint.engine import Engine
+    from imprint.propose import Proposals
     from imprint.rooms.shingles import Hashes, Numbers
 
 PAIRS, TOGETHER = 16_000, 4_000
-"""Pairs that one task verifies, and whose texts it reads at once: some 20 MB. Chosen; 14 bits have
-to be enough to number them."""
+"""Pairs whose sketches are read at once, and whose texts are: some 20 MB. Chosen; 14 bits have to
+be enough to number them."""
 
-PAIR_BYTES = 1_000
-"""What verifying a pair is worth in bytes of work: most are told by their sketches. Measured."""
+PIECE_BYTES = 5_000_000
+"""What verifying a piece of the proposals is worth in bytes of work. Measured."""
+
+NAMES = ("left", "right", "shared", "left_has", "right_has")
+"""Of a pair that was verified, as `find` returns them."""
 
 EXACT_BITS = 50
 """Of a hash that are compared once two texts are read: beside it, 14 bits number the pair."""
@@ -45,17 +47,13 @@ EXACT_BITS = 50
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verify:
-    """Pairs of records that could be alike."""
+    """Pairs of records that could be alike, still to be told from the others that were proposed."""
 
+    proposals: Proposals
     parts: tuple[Path, ...]
     """The accepted records of each part."""
     firsts: tuple[int, ...]
     """The number of the first record of each part."""
-    left: Any
-    right: Any
-    """Numbers of n records, of the one and the other of each pair."""
-    least: float
-    """The similarity that matters."""
 
 
 def find(
@@ -77,16 +75,14 @@ def find(
     """
     import polars as pl
 
-    left, right = proposed(parts, folder, facts, float(least), processes)
     firsts, _ = numbered(parts)
     paths = tuple(part.accepted(folder) for part in parts)
-    tasks = [
-        Verify(paths, firsts, left[n : n + PAIRS], right[n : n + PAIRS], float(least))
-        for n in range(0, len(left), PAIRS)
-    ]
-    size = len(left) * PAIR_BYTES
-    found = [pl.DataFrame(each) for each in processes.run(verify, tasks, size)]
-    kinds = dict.fromkeys(("left", "right", "shared", "left_has", "right_has"), pl.Int64)
+    with proposed(parts, folder, facts, float(least), processes) as pieces:
+        tasks = [Verify(each, paths, firsts) for each in pieces]
+        found = [
+            pl.DataFrame(each) for each in processes.run(verify, tasks, len(tasks) * PIECE_BYTES)
+        ]
+    kinds = dict.fromkeys(NAMES, pl.Int64)
     return pl.concat([pl.DataFrame(schema=kinds), *found])
 
 
@@ -97,23 +93,22 @@ def verify(argument: Verify) -> dict[str, Numbers]:
     """
     import numpy as np
 
-    likely = _likely(argument)
-    left, right = argument.left[likely], argument.right[likely]
-    names = ("left", "right", "shared", "left_has", "right_has")
-    some = (slice(n, n + TOGETHER) for n in range(0, len(left), TOGETHER))
-    found = [np.zeros((len(names), 0), np.int64)]
-    found += (_counted(argument, left[each], right[each]) for each in some)
-    return dict(zip(names, np.concatenate(found, axis=1), strict=True))
+    found = [np.zeros((len(NAMES), 0), np.int64)]
+    pairs = gathered(argument.proposals)
+    likely = [_likely(argument, pairs[n : n + PAIRS]) for n in range(0, len(pairs), PAIRS)]
+    pairs = np.concatenate([pairs[:0], *likely])
+    found += (_counted(argument, pairs[n : n + TOGETHER]) for n in range(0, len(pairs), TOGETHER))
+    return dict(zip(NAMES, np.concatenate(found, axis=1), strict=True))
 
 
-def _likely(argument: Verify) -> npt.NDArray[np.bool_]:
-    """Say of each pair whether its sketches share about as much as those of texts that are alike.
+def _likely(argument: Verify, pairs: Hashes) -> Hashes:
+    """Return the pairs whose sketches share about as much as those of texts that are alike.
 
     Looked at are the hashes that both would hold.
     """
     import numpy as np
 
-    needed, sides = _places(argument.left, argument.right)
+    needed, sides = _places(*apart(pairs))
     sketches = _column(argument, needed, SKETCH)
     words = _column(argument, needed, WORDS).to_numpy().astype(np.int64)
     shingled = np.maximum(words - (WIDTH - 1), 0)
@@ -123,15 +118,15 @@ def _likely(argument: Verify) -> npt.NDArray[np.bool_]:
     shared, counts = _shared(hashes, starts, sides, common)
     one, other = (np.maximum(shingled[side], 1) for side in sides)
     longer = np.maximum(one, other) / np.minimum(one, other)
-    enough = shared >= expected(np.minimum(*counts), longer, argument.least)
-    likely: npt.NDArray[np.bool_] = (shared > 0) & enough
-    return likely
+    enough = shared >= expected(np.minimum(*counts), longer, argument.proposals.least)
+    return pairs[(shared > 0) & enough]
 
 
-def _counted(argument: Verify, left: Numbers, right: Numbers) -> Numbers:
-    """Return of each pair its records, what their texts share, and what each has."""
+def _counted(argument: Verify, pairs: Hashes) -> Numbers:
+    """Return of each pair its records, what their texts share, and what each has: `NAMES`."""
     import numpy as np
 
+    left, right = apart(pairs)
     needed, sides = _places(left, right)
     found = distinct(shingles(_column(argument, needed, "text")))
     starts = np.append(0, np.cumsum(found.counts))

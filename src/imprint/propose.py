@@ -11,6 +11,7 @@ Two long texts that share n shingles, of which no other text has one, have none 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -23,7 +24,7 @@ from imprint.rooms.shingles import HASH_BITS, ROW_BITS, WIDTH, limits
 from imprint.swap import NEW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -35,8 +36,15 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-ENTRIES = 4_000_000
-"""Entries of sketches, and proposed pairs, that are sorted at once: some 200 MB. Chosen."""
+ENTRIES = 1_000_000
+"""Entries of sketches that are sorted at once: some 50 MB. Measured: fewer cost more to read, more
+leave cores without work."""
+
+PROPOSED = 250_000
+"""Proposals that are counted at once, and their pairs verified. Chosen likewise."""
+
+SAMPLED = 64
+"""One proposal in so many is looked at to deal them out evenly."""
 
 FAR = 2.0
 """Standard deviations below the mean at which a pair is given up. Chosen: one in 40 is missed of
@@ -51,50 +59,64 @@ ENTRY_BYTES = 8
 RECORD_BITS = 32
 """Of one record's number in the number of a pair."""
 
+WORD_BITS = 64
+
+NOT_TAKING = 2**32 - 1
+"""The rank of a record that takes no part."""
+
+RANKS, ORDER, SIZES = "ranks.npy", "order.npy", "sizes.npy"
+"""Of all records, as the tasks open them: the rank of each by length, the longest first; which
+record has each rank; the words of each, and the hashes of its sketch."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Propose:
     """A range of hashes, for whose records pairs are proposed."""
 
-    sketches: tuple[Path, ...]
-    """Of each part."""
+    entries: tuple[Path, ...]
+    """Sketches, or bands, of each part."""
     firsts: tuple[int, ...]
     """The number of the first record of each part."""
-    words: Path
-    """The words of every record; 0 where it takes no part."""
+    scratch: Path
+    """Where `RANKS` and `ORDER` are."""
     low: int
     high: int
     """Hashes from low to below high."""
     path: Path
-    """Where the pairs belong."""
+    """Where the proposals belong."""
 
 
-def propose(argument: Propose) -> Path | None:
-    """Write the pairs that a range of hashes proposes, and how often each; None: there is none."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Proposals:
+    """What all ranges of hashes proposed for a range of records."""
+
+    by_sketches: tuple[Path, ...]
+    by_bands: tuple[Path, ...]
+    scratch: Path
+    """Where `SIZES` are."""
+    low: int
+    high: int
+    """Pairs whose first record is from low to below high."""
+    least: float
+    """The similarity that matters."""
+
+
+def propose(argument: Propose) -> int:
+    """Write the pairs that a range of hashes proposes, in order; return how many there are."""
     import numpy as np
 
-    words = np.load(argument.words, mmap_mode="r")
-    hashes, records = _entries(argument)
-    taking = words[records] > 0
-    hashes, records = hashes[taking], records[taking]
-    order = np.argsort(hashes, kind="stable")
-    hashes, records = hashes[order], records[order]
+    order = np.load(argument.scratch / ORDER, mmap_mode="r")
+    bits = np.uint64(len(order).bit_length())
+    keys = np.sort(_entries(argument, bits))
+    hashes = keys >> bits
     same = hashes[1:] == hashes[:-1]
-    shared = np.zeros(len(hashes), bool)
+    shared = np.zeros(len(keys), bool)
     shared[1:] = same
     shared[:-1] |= same
-    records, hashes = records[shared], hashes[shared]
-    new = np.ones(len(hashes), bool)
-    new[1:] = hashes[1:] != hashes[:-1]
-    group = np.cumsum(new) - 1
-    longest_first = group << RECORD_BITS | ~words[records]
-    order = np.argsort(longest_first, kind="stable")
-    pairs = _pairs(group, records[order])
-    if not len(pairs):
-        return None
-    keys, counts = np.unique(pairs, return_counts=True)
-    np.save(argument.path, np.stack([keys, counts.astype(np.uint64)]))
-    return argument.path
+    records = order[keys[shared] & ((np.uint64(1) << bits) - np.uint64(1))]
+    pairs = np.sort(_pairs(hashes[shared], records.astype(np.uint64)))
+    np.save(argument.path, pairs)
+    return len(pairs)
 
 
 def expected(held: Numbers, longer: Floats, least: float, known: Floats | float = 1.0) -> Floats:
@@ -117,58 +139,60 @@ def expected(held: Numbers, longer: Floats, least: float, known: Floats | float 
     return expected
 
 
+@contextlib.contextmanager
 def proposed(
     parts: Sequence[Part], folder: Path, facts: pl.DataFrame, least: float, processes: Engine
-) -> tuple[Numbers, Numbers]:
-    """Return the pairs of records that could be alike.
+) -> Iterator[list[Proposals]]:
+    """Give the pairs of records that could be alike, in pieces of about one size.
 
     Args:
         parts: what prepare left.
-        folder: where they are.
+        folder: where they are, and the proposals for the time being.
         facts: as `near.find` takes them.
         least: the similarity that matters.
         processes: what runs the tasks.
-
-    Returns:
-        Numbers of the one and the other of each pair, the lower first, in ascending order.
     """
     scratch = folder / f"pairs{NEW}"
     scratch.mkdir(parents=True, exist_ok=True)
     try:
-        return _sorted_out(parts, folder, facts, scratch, least, processes)
+        _rank(facts, numbered(parts)[1], scratch)
+        sketches, bands = (
+            list(_ranges(kind, parts, folder, scratch)) for kind in (Part.sketches, Part.bands)
+        )
+        tasks = [*sketches, *bands]
+        size = sum(path.stat().st_size for each in (sketches[0], bands[0]) for path in each.entries)
+        counts = list(processes.run(propose, tasks, size))
+        whole = Proposals(
+            tuple(each.path for each in sketches),
+            tuple(each.path for each in bands),
+            scratch,
+            0,
+            1 << RECORD_BITS,
+            least,
+        )
+        yield list(_pieces(whole, sum(counts)))
     finally:
         shutil.rmtree(scratch)
 
 
-def _sorted_out(
-    parts: Sequence[Part],
-    folder: Path,
-    facts: pl.DataFrame,
-    scratch: Path,
-    least: float,
-    processes: Engine,
-) -> tuple[Numbers, Numbers]:
-    """Return the pairs of records that could be alike; what is sorted lies in `scratch`."""
+def gathered(argument: Proposals) -> Hashes:
+    """Return the pairs that were proposed often enough, each as one number, in ascending order.
+
+    The hashes of sketches propose often what is alike, and bands more than once.
+    """
     import numpy as np
 
-    firsts, records = numbered(parts)
-    sizes = np.zeros((2, records), np.uint32)
-    sizes[:, facts["record"].to_numpy()] = facts["words"], facts["hashes"]
-    np.save(scratch / "words.npy", sizes[0])
-    tasks: list[Propose] = []
-    of_sketches = size = 0
-    for kind in (Part.sketches, Part.bands):
-        of_sketches = len(tasks)
-        paths = tuple(kind(part, folder) for part in parts)
-        entries = sum(path.stat().st_size for path in paths) // ENTRY_BYTES
-        ranges = math.ceil(entries / ENTRIES) or 1
-        size += entries * ENTRY_BYTES
-        for low, high in itertools.pairwise((n << HASH_BITS) // ranges for n in range(ranges + 1)):
-            path = scratch / f"{len(tasks)}.npy"
-            tasks.append(Propose(paths, firsts, scratch / "words.npy", low, high, path))
-    runs = list(processes.run(propose, tasks, size))
-    often = _proposals(runs[:of_sketches], sizes, least)
-    pairs = np.unique(np.concatenate([*often, *_proposals(runs[of_sketches:], None, least)]))
+    sizes = np.load(argument.scratch / SIZES, mmap_mode="r")
+    pairs, counts = _tally(argument, argument.by_sketches)
+    often = pairs[_often(pairs, counts, sizes, argument.least)]
+    pairs, counts = _tally(argument, argument.by_bands)
+    return np.asarray(np.union1d(often, pairs[counts > 1]))
+
+
+def apart(pairs: Hashes) -> tuple[Numbers, Numbers]:
+    """Return the numbers of the one and the other record of each pair, the lower first."""
+    import numpy as np
+
     left = (pairs >> np.uint64(RECORD_BITS)).astype(np.int64)
     return left, (pairs & np.uint64((1 << RECORD_BITS) - 1)).astype(np.int64)
 
@@ -179,12 +203,44 @@ def numbered(parts: Sequence[Part]) -> tuple[tuple[int, ...], int]:
     return tuple(ends[:-1]), ends[-1]
 
 
-def _entries(argument: Propose) -> tuple[Hashes, Hashes]:
-    """Return the hashes of a range, and of each its record, part by part."""
+def _rank(facts: pl.DataFrame, records: int, scratch: Path) -> None:
+    """Write what the tasks have to know of all records."""
     import numpy as np
 
-    hashes, records = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
-    for path, first in zip(argument.sketches, argument.firsts, strict=True):
+    taking = facts["record"].to_numpy()
+    sizes = np.zeros((2, records), np.uint32)
+    sizes[:, taking] = facts["words"], facts["hashes"]
+    order = taking[np.lexsort((taking, ~sizes[0, taking]))].astype(np.uint32)
+    ranks = np.full(records, NOT_TAKING, np.uint32)
+    ranks[order] = np.arange(len(order))
+    for name, values in ((RANKS, ranks), (ORDER, order), (SIZES, sizes)):
+        np.save(scratch / name, values)
+
+
+def _ranges(
+    kind: Callable[[Part, Path], Path], parts: Sequence[Part], folder: Path, scratch: Path
+) -> Iterator[Propose]:
+    """Yield the ranges of hashes in which the entries of a kind are sorted.
+
+    There are as many that a hash, beginning with the range, and a rank fit one word.
+    """
+    firsts, records = numbered(parts)
+    paths = tuple(kind(part, folder) for part in parts)
+    entries = sum(path.stat().st_size for path in paths) // ENTRY_BYTES
+    fitting = 1 << max(0, HASH_BITS + records.bit_length() - WORD_BITS)
+    ranges = max(math.ceil(entries / ENTRIES), fitting)
+    for low, high in itertools.pairwise((n << HASH_BITS) // ranges for n in range(ranges + 1)):
+        path = scratch / f"{kind.__name__}-{low}.npy"
+        yield Propose(paths, firsts, scratch, low, high, path)
+
+
+def _entries(argument: Propose, bits: np.uint64) -> Hashes:
+    """Return of each entry of a range the hash, beginning with the range, and its record's rank."""
+    import numpy as np
+
+    ranks = np.load(argument.scratch / RANKS, mmap_mode="r")
+    keys = [np.zeros(0, np.uint64)]
+    for path, first in zip(argument.entries, argument.firsts, strict=True):
         if not path.stat().st_size:
             continue
         entries = np.memmap(path, "<u8", mode="r")
@@ -195,74 +251,84 @@ def _entries(argument: Propose) -> tuple[Hashes, Hashes]:
             for border in (argument.low, argument.high)
         )
         found = np.array(entries[low:high])
-        hashes.append(found >> np.uint64(ROW_BITS))
-        records.append((found & np.uint64((1 << ROW_BITS) - 1)) + np.uint64(first))
-    return np.concatenate(hashes), np.concatenate(records)
+        rank = ranks[(found & np.uint64((1 << ROW_BITS) - 1)) + np.uint64(first)]
+        hashes = (found >> np.uint64(ROW_BITS)) - np.uint64(argument.low)
+        keys.append((hashes << bits | rank)[rank != NOT_TAKING])
+    return np.concatenate(keys)
 
 
-def _pairs(group: Numbers, records: Hashes) -> Hashes:
-    """Return the pairs of each group of records, which stand by length: none twice in a group."""
+def _pairs(hashes: Hashes, records: Hashes) -> Hashes:
+    """Return the pairs of the records that share a hash, which stand by length.
+
+    None is proposed twice by one hash.
+    """
     import numpy as np
 
-    if not len(group):
-        return np.zeros(0, np.uint64)
-    place = np.arange(len(group))
-    starts = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
-    sizes = np.diff(np.append(starts, len(group)))
+    place = np.arange(len(hashes))
+    starts = np.flatnonzero(np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)])
+    sizes = np.diff(np.append(starts, len(hashes)))
     start = np.repeat(starts, sizes)
     end = start + np.repeat(sizes, sizes) - 1
     after = place > start
     between = after & (place < end)
-    beside = after & (place < end - 1)
-    left = np.concatenate([records[start[after]], records[end[between]], records[:-1][beside[:-1]]])
-    right = np.concatenate([records[after], records[between], records[1:][beside[:-1]]])
+    beside = (after & (place < end - 1))[:-1]
+    left = np.concatenate([records[start[after]], records[end[between]], records[:-1][beside]])
+    right = np.concatenate([records[after], records[between], records[1:][beside]])
     pairs = np.minimum(left, right) << np.uint64(RECORD_BITS) | np.maximum(left, right)
     return np.asarray(pairs)
 
 
-def _proposals(
-    runs: Sequence[Path | None], sizes: npt.NDArray[np.uint32] | None, least: float
-) -> Iterator[Hashes]:
-    """Yield the proposed pairs, a piece at a time; with `sizes`, those proposed often enough."""
+def _pieces(whole: Proposals, proposals: int) -> Iterator[Proposals]:
+    """Deal proposals out by their first records, evenly: a sample of them tells where to cut."""
     import numpy as np
 
-    opened = [np.load(path, mmap_mode="r") for path in runs if path is not None]
-    pieces = math.ceil(sum(run.shape[1] for run in opened) / ENTRIES) or 1
-    yield np.zeros(0, np.uint64)
-    last = max((int(run[0, -1]) >> RECORD_BITS for run in opened), default=0) + 1
-    for low, high in itertools.pairwise(
-        (last * n // pieces) << RECORD_BITS for n in range(pieces + 1)
-    ):
-        borders = np.array([low, high], np.uint64)
-        cuts = [np.searchsorted(run[0], borders) for run in opened]
-        piece = [np.array(run[:, a:b]) for run, (a, b) in zip(opened, cuts, strict=True)]
-        if sum(each.shape[1] for each in piece):
-            yield _enough(np.concatenate(piece, axis=1), sizes, least)
+    some = [np.zeros(0, np.uint64)]
+    some += (
+        np.load(path, mmap_mode="r")[::SAMPLED] for path in (*whole.by_sketches, *whole.by_bands)
+    )
+    firsts = np.sort(np.concatenate(some)) >> np.uint64(RECORD_BITS)
+    pieces = math.ceil(proposals / PROPOSED)
+    cuts = {int(firsts[len(firsts) * n // pieces]) for n in range(1, pieces)}
+    for low, high in itertools.pairwise(sorted({whole.low, *cuts, whole.high})):
+        yield dataclasses.replace(whole, low=low, high=high)
 
 
-def _enough(piece: Hashes, sizes: npt.NDArray[np.uint32] | None, least: float) -> Hashes:
-    """Return the pairs of a piece that were proposed often enough: for `sizes`, or more than once.
+def _tally(argument: Proposals, paths: Sequence[Path]) -> tuple[Hashes, Numbers]:
+    """Return the pairs that were proposed for a range of records, and how often each was."""
+    import numpy as np
+
+    found = [np.zeros(0, np.uint64)]
+    last = (argument.high << RECORD_BITS) - 1
+    for path in paths:
+        run = np.load(path, mmap_mode="r")
+        low = np.searchsorted(run, np.uint64(argument.low << RECORD_BITS))
+        found.append(np.array(run[low : np.searchsorted(run, np.uint64(last), "right")]))
+    every = np.sort(np.concatenate(found))
+    starts = np.flatnonzero(np.append(True, every[1:] != every[:-1])[: len(every)])
+    return every[starts], np.diff(np.append(starts, len(every)))
+
+
+def _often(
+    pairs: Hashes, counts: Numbers, sizes: npt.NDArray[np.uint32], least: float
+) -> npt.NDArray[np.bool_]:
+    """Say of each pair whether it was proposed as often as its sketches should, were it alike.
 
     Args:
-        piece: pairs, and how often each was proposed.
+        pairs: each as one number.
+        counts: how often each was proposed.
         sizes: the words of each record, and the hashes of its sketch.
         least: the similarity that matters.
     """
     import numpy as np
 
-    order = np.argsort(piece[0], kind="stable")
-    keys, counts = piece[0][order], piece[1][order]
-    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
-    keys, counts = keys[starts], np.add.reduceat(counts, starts)
-    if sizes is None:
-        return np.asarray(keys[counts > 1])
-    left, right = keys >> np.uint64(RECORD_BITS), keys & np.uint64((1 << RECORD_BITS) - 1)
-    shorter = np.where(sizes[0][left] <= sizes[0][right], left, right)
+    left, right = apart(pairs)
+    words, hashes = sizes
+    shorter = np.where(words[left] <= words[right], left, right)
     longer = left ^ right ^ shorter
-    shingled = np.maximum(sizes[0].astype(np.int64) - (WIDTH - 1), 1)
-    rates = limits(np.arange(shingled.max() + 1)).astype(np.float64)
-    one, other = shingled[shorter], shingled[longer]
-    known = rates[other] / rates[one]
-    enough = expected(sizes[1][shorter] * known, other / one, least, known)
-    often: Hashes = keys[counts >= OFTEN * enough]
+    one, other = (
+        np.maximum(words[side].astype(np.int64) - (WIDTH - 1), 1) for side in (shorter, longer)
+    )
+    known = limits(other) / limits(one)
+    enough = expected(hashes[shorter] * known, other / one, least, known)
+    often: npt.NDArray[np.bool_] = counts >= OFTEN * enough
     return often
