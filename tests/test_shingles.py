@@ -109,7 +109,8 @@ def test_sketch_of_a_short_text_is_whole(texts: list[str], first: int) -> None:
     each = room.distinct(room.shingles(pa.array(texts, pa.string())))
     rows = np.repeat(np.arange(len(texts)), each.counts)
     few = each.counts[rows] <= room.FULL
-    entries = (each.hashes >> np.uint64(24) << np.uint64(24)) + (rows + first).astype(np.uint64)
+    short = each.hashes >> np.uint64(room.EXACT_BITS - room.HASH_BITS)
+    entries = (short << np.uint64(room.ROW_BITS)) + (rows + first).astype(np.uint64)
     assert set(entries[few].tolist()) <= set(found.sketches.tolist())
     for entries in (found.sketches, found.bands):
         assert (entries[1:] > entries[:-1]).all() or found.bands is entries

@@ -127,20 +127,29 @@ class Local:
         if len(arguments) < 2 or (self._pool is None and size < SMALL):
             return map(task, arguments)
         starts: bool | None = getattr(task, "_compiled", None)
-        if self._pool is None and starts is False:
-            return self._in_threads(task, arguments)
-        if self._pool is None:
-            self._pool = concurrent.futures.ProcessPoolExecutor(
-                self.workers,
-                mp_context=_context(),
-                initializer=_begin,
-                initargs=(_spared.is_set(),),
-            )
-            if size < LARGE:
+        if self._pool is not None or (starts is None and size >= LARGE):
+            return self._results((self._pool or self._started()).map(task, arguments))
+        if starts is not False:
+            self._started()
+        return map(task, arguments) if starts is None else self._in_threads(task, arguments)
+
+    def _started(self) -> concurrent.futures.ProcessPoolExecutor:
+        """Start the processes; what they import first, they import while this one goes on."""
+        self._pool = pool = concurrent.futures.ProcessPoolExecutor(
+            self.workers,
+            mp_context=_context(),
+            initializer=_begin,
+            initargs=(_spared.is_set(),),
+        )
+
+        def start() -> None:
+            """Give each something to do: that starts it."""
+            with contextlib.suppress(RuntimeError):  # closed meanwhile
                 for _ in range(self.workers):
-                    self._pool.submit(os.getpid)
-                return self._in_threads(task, arguments) if starts else map(task, arguments)
-        return self._results(self._pool.map(task, arguments))
+                    pool.submit(os.getpid)
+
+        threading.Thread(target=start).start()
+        return pool
 
     def _in_threads(
         self, task: Callable[[Argument], Result], arguments: Sequence[Argument]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from imprint.parts import SKETCH, WORDS, Part
 from imprint.propose import apart, expected, gathered, numbered, proposed
 from imprint.rooms.shingles import (
+    EXACT_BITS,
     HASH_BITS,
     WIDTH,
     distinct,
@@ -40,9 +41,6 @@ PIECE_BYTES = 5_000_000
 
 NAMES = ("left", "right", "shared", "left_has", "right_has")
 """Of a pair that was verified, as `find` returns them."""
-
-EXACT_BITS = 50
-"""Of a hash that are compared once two texts are read: beside it, 14 bits number the pair."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ def _counted(argument: Verify, pairs: Hashes) -> Numbers:
     needed, sides = _places(left, right)
     found = distinct(shingles(_column(argument, needed, "text")))
     starts = np.append(0, np.cumsum(found.counts))
-    shared, _ = _shared(found.hashes >> np.uint64(64 - EXACT_BITS), starts, sides, None)
+    shared, _ = _shared(found.hashes, starts, sides, None)
     return np.stack([left, right, shared, *(found.counts[side] for side in sides)])
 
 
