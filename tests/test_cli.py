@@ -116,7 +116,7 @@ def test_command_to_come_is_refused_by_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [["build", "--since", "x"], ["wheel", "--pin", "a/b"]],
+    [["wheel", "--pin", "a/b"]],
     ids=" ".join,
 )
 def test_option_to_come_is_refused_by_name(options: list[str]) -> None:

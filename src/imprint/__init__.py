@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from imprint.catalog import load
+    from imprint.compare import Diff, diff
     from imprint.errors import (
         DatasetError,
         Fault,
@@ -38,6 +39,7 @@ _HOMES = {
     "Build": "press",
     "Checked": "press",
     "DatasetError": "errors",
+    "Diff": "compare",
     "Fault": "errors",
     "HubError": "errors",
     "ImprintError": "errors",
@@ -51,6 +53,7 @@ _HOMES = {
     "Verified": "rebuild",
     "build": "press",
     "check": "press",
+    "diff": "compare",
     "load": "catalog",
     "push": "ship",
     "verify": "rebuild",
@@ -61,6 +64,7 @@ __all__ = [
     "Build",
     "Checked",
     "DatasetError",
+    "Diff",
     "Fault",
     "HubError",
     "ImprintError",
@@ -74,6 +78,7 @@ __all__ = [
     "Verified",
     "build",
     "check",
+    "diff",
     "load",
     "push",
     "verify",

@@ -8,12 +8,16 @@ from imprint import releases
 from imprint.engine import Here
 from imprint.errors import Fault, RefusedError
 from imprint.inputs import merkle, raw_inputs, read_raw_digests
-from imprint.manifest import Manifest
+from imprint.manifest import Manifest, Since
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import polars as pl
 
     from imprint.project import Project
+
+    Recorded = Callable[[Sequence[str] | None], pl.DataFrame]
 
 
 def changed_since(project: Project) -> list[str]:
@@ -46,21 +50,43 @@ def refuse_stale(project: Project) -> None:
         )
 
 
-def refuse_version(project: Project, digest: str, record: pl.DataFrame) -> None:
+def since_release(project: Project, record: Recorded) -> Since | None:
+    """Say what changed since the highest release below the version; None where there is none.
+
+    Args:
+        project: whose releases they are.
+        record: gives the record of what is to be released, by the columns that count; None: all.
+    """
+    version = project.settings.version
+    known = releases.recorded(project.schema)
+    before = releases.highest(known, version, final_below=True)
+    if before is None:
+        return None
+    added = set(before.columns) < set(project.record.names)
+    new = record(before.columns if added else None)
+    old = releases.read_record(project.schema, before)
+    return Since(before.version, releases.counted(releases.changes(old, new)), added)
+
+
+def refuse_version(project: Project, digest: str, record: Recorded) -> None:
     """Refuse a version that is taken, or that promises less change than there is.
+
+    Args:
+        project: whose version it is.
+        digest: of all rows of what is to be released.
+        record: as `since_release` takes it.
 
     Raises:
         RefusedError: naming the version that the change asks for.
     """
     version = project.settings.version
-    known = releases.recorded(project.schema)
-    for release in known:
+    for release in releases.recorded(project.schema):
         if release.version == version:
             releases.refuse_taken(release, digest)
-    before = releases.highest(known, version, final_below=True)
-    if before is not None:
-        old = releases.read_record(project.schema, before)
-        releases.refuse_low_version(before, version, releases.change(old, record))
+    since = since_release(project, record)
+    if since is not None:
+        what = releases.change(since.counts, columns_added=since.columns_added)
+        releases.refuse_low_version(since.version, version, what)
 
 
 def differences(before: dict[str, str], now: dict[str, str]) -> list[str]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from imprint.press import Progress
 
-NOT_YET = ("suggest", "languages", "report", "review", "diff", "explain")
+NOT_YET = ("suggest", "languages", "report", "review", "explain")
 """Commands that are planned and not there yet."""
 
 INTERRUPTED = 130
@@ -139,8 +139,7 @@ def build(folder: str, workers: int | None, as_json: bool, quiet: bool, **option
     """Make build/ from raw/ and schema/."""
     from imprint import summary
 
-    _refuse_later("imprint build --since", options["since"])
-    chosen = {name: options[name] for name in ("fresh", "sample", "engine", "address")}
+    chosen = {name: options[name] for name in ("fresh", "sample", "engine", "address", "since")}
     with _progress(quiet) as progress:
         built = imprint.build(_opened(folder), workers=workers, progress=progress, **chosen)
     profile = options["profile"]
@@ -180,6 +179,19 @@ def verify(name: str, workers: int | None, as_json: bool, quiet: bool) -> None:
     for difference in verified.differences:
         _complain(difference)
     if verified.differences:
+        raise SystemExit(1)
+
+
+@_command("diff", "imprint diff org/name@v1.0.0 corpus")
+@click.argument("old")
+@click.argument("new")
+def diff(old: str, new: str, as_json: bool, quiet: bool) -> None:
+    """Compare two releases: records added, gone, edited, moved, and why."""
+    from imprint import summary
+
+    found = imprint.diff(old, new)
+    _print(as_json, found, lambda: summary.diff(found))
+    if found.counts.resplit or not found.fits:
         raise SystemExit(1)
 
 

@@ -17,6 +17,9 @@ PLACE = ("raw_file", "raw_index")
 DIGEST_BYTES = 32
 """Of SHA-256."""
 
+SAID_BYTES = 16
+"""Of what a row says, in the record of a release."""
+
 SHORT = 1024
 """Values of this mean length are copied out to be digested, longer ones are not. Source: measured,
 a view of a value costs what a copy of 2 to 3 KB does."""
@@ -61,6 +64,16 @@ def hash64(column: pa.Array) -> pa.Array:
     return pa.array(words[:: DIGEST_BYTES // words.itemsize].astype(np.uint64))
 
 
+def place_keys(batch: pa.RecordBatch) -> pa.Array:
+    """Return where each record stood, as one value: its file and its position there."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.binary_join_element_wise(
+        batch["raw_file"], batch["raw_index"].cast(pa.string()), "\0"
+    )
+
+
 def row_digests(table: pa.Table | pa.RecordBatch, texts: pa.Array) -> list[bytes]:
     """Return the SHA-256 of what each record says: all columns but its id and its place.
 
@@ -74,6 +87,22 @@ def row_digests(table: pa.Table | pa.RecordBatch, texts: pa.Array) -> list[bytes
     """
     names = [name for name in table.schema.names if name not in {"id", "text", *PLACE}]
     return _digests([texts, *(table[name] for name in sorted(names))])
+
+
+def said(batch: pa.RecordBatch, columns: Sequence[str] | None = None) -> pa.Array:
+    """Return what each record says, short, as the record of a release has it.
+
+    Args:
+        batch: n records; what begins with `_` is not published.
+        columns: those that count; by default all.
+    """
+    import pyarrow as pa
+
+    names = [name for name in batch.schema.names if not name.startswith("_")]
+    if columns is not None:
+        names = [name for name in names if name in {"text", *columns}]
+    rows = row_digests(batch.select(names), text_digests(batch["text"]))
+    return pa.array([row[:SAID_BYTES] for row in rows], pa.binary())
 
 
 def dataset_digest(schema: pa.Schema, splits: Iterator[tuple[str, bytes]]) -> str:

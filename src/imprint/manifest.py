@@ -107,6 +107,27 @@ class Alike(msgspec.Struct, frozen=True):
     """What is to be said of groups that were too large."""
 
 
+class Counts(msgspec.Struct, frozen=True):
+    """How many records of a release changed since another one."""
+
+    added: int = 0
+    gone: int = 0
+    edited: int = 0
+    moved: int = 0
+    """Without an edit, to another place in raw/."""
+    resplit: int = 0
+    """To another split: there are none while all is well."""
+
+
+class Since(msgspec.Struct, frozen=True):
+    """What changed since an earlier release."""
+
+    version: str
+    """Of the earlier release."""
+    counts: Counts
+    columns_added: bool = False
+
+
 class Raw(msgspec.Struct, frozen=True):
     """The raw files that the dataset was made from."""
 
@@ -153,6 +174,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     features: dict[str, Any]
     """As `datasets.Features.to_dict()` writes them."""
     raw: Raw
+    since: Since | None = None
+    """What changed since the highest release on record below this version."""
     sample: int | None = None
     """From how many documents at most it was built, to try things out; None: from all."""
     declaration: dict[str, str]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from imprint.digests import said
 from imprint.errors import Fault, MachineError
 from imprint.rooms.correct import pattern
 from imprint.rooms.read import Reading  # noqa: TC001 - msgspec reads it
@@ -320,3 +321,28 @@ class Sink:
             self._aside.replace(self._path)
         else:
             self._aside.unlink(missing_ok=True)
+
+
+def said_in(parts: Sequence[Path], kept: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
+    """Return of each published record what it says in some of its columns.
+
+    Args:
+        parts: the part files, in the order of their numbers.
+        kept: n published records with `part` and `part_row`.
+        columns: those that count.
+    """
+    import polars as pl
+    import pyarrow as pa
+
+    found = []
+    for number, path in enumerate(parts):
+        if path.stat().st_size == 0:
+            continue
+        with pa.memory_map(str(path)) as file:
+            reader = pa.ipc.open_file(file)
+            batches = map(reader.get_batch, range(reader.num_record_batches))
+            rows = pl.concat(pl.DataFrame({"row": said(batch, columns)}) for batch in batches)
+        found.append(rows.with_row_index("part_row").with_columns(part=pl.lit(number, pl.Int64)))
+    places = kept.select("part", "part_row")
+    on = ["part", "part_row"]
+    return places.join(pl.concat(found), on=on, how="left", maintain_order="left")["row"]

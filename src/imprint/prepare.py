@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imprint import timing
-from imprint.digests import hash64, placed_digests, row_digests, text_digests
+from imprint.digests import hash64, place_keys, placed_digests, row_digests, text_digests
 from imprint.errors import Fault, RawError
 from imprint.parts import BEFORE, Part, Sink, by_file, digest_files, with_sketches, write_sketches
 from imprint.rooms.check import check
@@ -262,9 +262,6 @@ def _with_digests(batch: pa.RecordBatch, record: RecordSchema) -> pa.RecordBatch
     published = batch.select(record.names).cast(record.arrow)
     texts = text_digests(published["text"])
     rows = row_digests(published, texts)
-    places = pc.binary_join_element_wise(
-        batch["raw_file"], batch["raw_index"].cast(pa.string()), "\0"
-    )
     changed = pc.not_equal(batch[BEFORE], published["text"])
     private = {
         BEFORE: pc.if_else(changed, batch[BEFORE], pa.scalar(None, pa.string())),
@@ -274,7 +271,7 @@ def _with_digests(batch: pa.RecordBatch, record: RecordSchema) -> pa.RecordBatch
         "_row": pa.array(rows, pa.binary()),
         "_placed": pa.array(placed_digests(rows, published), pa.binary()),
         "_hash": hash64(batch["_document"]),
-        "_place": hash64(places),
+        "_place": hash64(place_keys(batch)),
         "_text_bytes": pc.binary_length(published["text"]).cast(pa.int64()),
     }
     for name, column in private.items():

@@ -13,6 +13,7 @@ from imprint.away import away
 from imprint.changes import refuse_version
 from imprint.engine import chosen
 from imprint.errors import Fault, ImprintError, MachineError, UsageError
+from imprint.history import record_since
 from imprint.inputs import (
     FileRead,
     RawInput,
@@ -94,8 +95,6 @@ class Pressed:
 
     inputs: list[RawInput]
     files: tuple[FileRead, ...]
-    parts: tuple[Path, ...]
-    """The part files, in path order of their raw files."""
     settled: Settled
     held: bool
     """Whether some parts are of an earlier build."""
@@ -110,6 +109,7 @@ def build(
     progress: Progress | None = None,
     engine: str = "local",
     address: str | None = None,
+    since: str | Path | None = None,
 ) -> Build:
     """Make build/ from raw/ and schema/.
 
@@ -123,29 +123,41 @@ def build(
         progress: is told how far it is.
         engine: "local", processes of this machine; or "ray", whose nodes all reach the project.
         address: of the Ray cluster, HOST:PORT; by default the one that Ray finds, or a new one.
+        since: an earlier release that is not on record yet (a built folder, an installed dataset,
+            the file of a data wheel, org/name@revision): it is put on record in schema/ first, so
+            that its records keep their splits.
 
     Raises:
         ImprintError: with every fault that was found; nothing was changed.
     """
     _refuse_no_sample(sample)
     project = dataclasses.replace(opened(project, anywhere=True), sample=sample)
+    if since is not None:
+        record_since(opened(project), since)
     with (
         timing.collected() as stages,
         locked(project),
         chosen(engine, workers, address) as processes,
         away(project, processes) as there,
     ):
-        with timing.stage("list"):
-            inputs = raw_inputs(project, there, project.build / "cache", trust=not fresh)
-        state = reuse.state(project, inputs)
-        before = None if fresh else reuse.unchanged(project.build, state)
-        if before is not None:
-            return _as_it_was(project, before.warnings)
-        place = project.build
-        built, pressed = press(project, inputs, place, there, fresh=fresh, progress=progress)
-        forget([path.stem for path in pressed.parts], pressed.parts[0].parent)
-        reuse.remember_whole(project.build, state, built.warnings)
+        built = _built(project, there, fresh=fresh, progress=progress)
     return dataclasses.replace(built, stages=tuple(stages.values()))
+
+
+def _built(project: Project, processes: Engine, *, fresh: bool, progress: Progress | None) -> Build:
+    """Make build/, unless it is there and nothing has changed."""
+    with timing.stage("list"):
+        inputs = raw_inputs(project, processes, project.build / "cache", trust=not fresh)
+    state = reuse.state(project, inputs)
+    before = None if fresh else reuse.unchanged(project.build, state)
+    if before is not None:
+        return _as_it_was(project, before.warnings)
+    place = project.build
+    built, pressed = press(project, inputs, place, processes, fresh=fresh, progress=progress)
+    parts = pressed.settled.parts
+    forget([path.stem for path in parts], parts[0].parent)
+    reuse.remember_whole(project.build, state, built.warnings)
+    return built
 
 
 def _as_it_was(project: Project, warnings: tuple[str, ...]) -> Build:
@@ -203,7 +215,7 @@ def check(
     settled = pressed.settled
     problems: list[str] = []
     try:
-        refuse_version(project, settled.digest, settled.record())
+        refuse_version(project, settled.digest, settled.record)
     except ImprintError as error:
         problems += error.lines()
     return Checked(
@@ -240,7 +252,7 @@ def press(
     new = place / f"dataset{swap.NEW}"
     with swap.machine_faults(place):
         data = new / "data"
-        tasks = shards(pressed.settled, pressed.parts, project, data, held=pressed.held)
+        tasks = shards(pressed.settled, project, data, held=pressed.held)
         memory = cache / "shards.json"
         shelf = reuse.NOTHING if fresh else reuse.recall(memory, place / "dataset" / "data")
         scratch = place / f"groups{swap.NEW}"
@@ -296,9 +308,8 @@ def _settled(
     files = files_of(whole, sample=project.sample is not None)
     with timing.stage("settle"):
         settled = settle(whole, files, folder, project, processes)
-    paths = tuple(part.accepted(folder) for part in whole)
     held = len(missing) < len(tasks)
-    return Pressed(inputs, files_read(inputs, files), paths, settled, held)
+    return Pressed(inputs, files_read(inputs, files), settled, held)
 
 
 def _leave_ledger(place: Path, pressed: Pressed) -> None:
@@ -309,7 +320,8 @@ def _leave_ledger(place: Path, pressed: Pressed) -> None:
     pressed.settled.ledger.write_ndjson(lines)
     swap.write_file(place / "rejected.jsonl", lines.getvalue())
     write_raw_table(place / "raw.parquet", pressed.files)
-    releases.write_record(place / "release.parquet", pressed.settled.record())
+    record = releases.record_bytes(pressed.settled.record())
+    swap.write_file(place / "release.parquet", record)
 
 
 def _told(

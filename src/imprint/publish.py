@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imprint import card, croissant
+from imprint.changes import since_release
 from imprint.digests import DIGEST_BYTES
 from imprint.inputs import merkle
 from imprint.loader import CARD, MANIFEST, digest_of
@@ -47,14 +48,11 @@ OTHER_BYTES = 256
 """What the columns beside the text come to in a record, uncompressed: three digests and a path."""
 
 
-def shards(
-    settled: Settled, parts: Sequence[Path], project: Project, folder: Path, *, held: bool
-) -> list[Shard]:
+def shards(settled: Settled, project: Project, folder: Path, *, held: bool) -> list[Shard]:
     """Return the shards of every split, cut by the hashes of the document keys.
 
     Args:
         settled: the published records by split and in the order of their rows.
-        parts: the part files, in the order of their numbers.
         project: what it declares on writing.
         folder: where the files belong.
         held: whether texts are held to their digests when they are taken out of the parts.
@@ -72,7 +70,7 @@ def shards(
                 start, end = node.start + cut.start, node.start + cut.end
                 digests = placed[start * DIGEST_BYTES : end * DIGEST_BYTES]
                 key = hashlib.sha256(made_with + digests).hexdigest()
-                groups.append(_row_group(rows[start:end], parts, key, held=held))
+                groups.append(_row_group(rows[start:end], settled.parts, key, held=held))
             found.append(Shard(folder / f"{name}-{node.number}.parquet", tuple(groups)))
     return found
 
@@ -186,7 +184,10 @@ def _stepped(project: Project, settled: Settled) -> tuple[Stepped, ...]:
 
 
 def _facts(
-    project: Project, settled: Settled, inputs: Sequence[RawInput], shards: tuple[File, ...]
+    project: Project,
+    settled: Settled,
+    inputs: Sequence[RawInput],
+    shards: tuple[File, ...],
 ) -> Manifest:
     """Return the manifest of a dataset whose card is still to be written."""
     import polars as pl
@@ -220,6 +221,7 @@ def _facts(
         statement=said.statement,
         features=project.record.features,
         raw=Raw(merkle(inputs), len(inputs), sum(each.file.bytes for each in inputs)),
+        since=since_release(project, settled.record),
         sample=project.sample,
         declaration=project.declaration_digests(),
         files=shards,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from imprint.errors import Fault, ProjectError, RefusedError
+from imprint.manifest import Counts
 from imprint.swap import machine_faults, write_file
 
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ def read_record(schema: Path, release: Release) -> pl.DataFrame:
         ) from error
 
 
-def write_record(path: Path, record: pl.DataFrame) -> None:
-    """Write the record of a build, which becomes that of a release once there is one."""
+def record_bytes(record: pl.DataFrame) -> bytes:
+    """Return the file of a record, which becomes that of a release once there is one."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -136,16 +137,17 @@ def write_record(path: Path, record: pl.DataFrame) -> None:
     table = record.sort("id").to_arrow()
     table = table.set_column(2, "split", table["split"].cast(pa.string()))
     pq.write_table(table, sink, compression="zstd", use_dictionary=["split"])
-    write_file(path, sink.getvalue().to_pybytes())
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
 
 
-def add(schema: Path, release: Release, record: Path) -> None:
+def add(schema: Path, release: Release, record: bytes) -> None:
     """Put a release on record, or add where else it was published.
 
     Args:
         schema: the project's schema folder.
         release: with the one place where it was published now.
-        record: the record that its build left.
+        record: the file of its record.
 
     Raises:
         RefusedError: the version is on record with other rows.
@@ -160,7 +162,7 @@ def add(schema: Path, release: Release, record: Path) -> None:
         return
     known[release.version] = release
     with machine_faults(schema):
-        write_file(schema / FOLDER / f"{release.version}.parquet", record.read_bytes())
+        write_file(schema / FOLDER / f"{release.version}.parquet", record)
     ordered = sorted(known.values(), key=lambda each: order(each.version))
     write_file(schema / TABLE, "".join(_toml(each) for each in ordered).encode())
 
@@ -178,25 +180,64 @@ def refuse_taken(release: Release, digest: str) -> None:
         )
 
 
-def change(old: pl.DataFrame, new: pl.DataFrame) -> Change:
-    """Say how much one record of a release differs from another.
+def changes(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Match the records of two releases: by id, then by place.
 
-    Records are matched by id, then by place. Nothing: the same rows. Patch: rows that only moved in
-    the raw files. Minor: rows were added. Major: a row was edited, is gone or changed its split.
+    A record that is found by its id gives its place up to nobody: whatever stands there is new.
+
+    Returns:
+        A row for each record of either: `id` and `id_new`, null where there is none; `edited`,
+        `resplit`, `moved`: what became of one that is in both.
     """
     import polars as pl
 
-    joined = old.join(new, on="id", how="left", suffix="_new")
-    edited = (pl.col("row") != pl.col("row_new")) | (pl.col("split") != pl.col("split_new"))
-    if not joined.filter(edited.fill_null(value=True)).is_empty():
-        return "major"
-    if len(new) > len(old):
-        return "minor"
-    return (
-        "patch"
-        if not joined.filter(pl.col("place") != pl.col("place_new")).is_empty()
-        else "nothing"
+    columns = ("id", "split", "place", "row")
+    old, new = old.select(columns), new.select(columns)
+    same = old.join(new.with_columns(id_new="id"), on="id", how="inner", suffix="_new")
+    gone = old.join(same, on="id", how="anti")
+    came = new.join(same, on="id", how="anti")
+    there = came.unique("place", keep="first", maintain_order=True).rename(
+        {"id": "id_new", "split": "split_new", "row": "row_new"}
     )
+    in_place = gone.unique("place", keep="first", maintain_order=True).join(there, on="place")
+    matched = pl.concat([same, in_place.with_columns(place_new="place")], how="diagonal")
+    matched = matched.select(
+        "id",
+        "id_new",
+        edited=(pl.col("row") != pl.col("row_new")) | (pl.col("id") != pl.col("id_new")),
+        resplit=pl.col("split") != pl.col("split_new"),
+        moved=pl.col("place") != pl.col("place_new"),
+    )
+    lost = gone.join(matched, on="id", how="anti").select("id")
+    fresh = came.join(matched, left_on="id", right_on="id_new", how="anti").select(id_new="id")
+    return pl.concat([matched, lost, fresh], how="diagonal")
+
+
+def counted(changes: pl.DataFrame) -> Counts:
+    """Return how many records of each kind there are, as `changes` tells them."""
+    import polars as pl
+
+    counts = changes.select(
+        added=pl.col("id").is_null(),
+        gone=pl.col("id_new").is_null(),
+        edited=pl.col("edited"),
+        moved=pl.col("moved") & ~pl.col("edited"),
+        resplit=pl.col("resplit"),
+    ).sum()
+    return Counts(**{name: int(n or 0) for name, n in counts.row(0, named=True).items()})
+
+
+def change(counts: Counts, *, columns_added: bool = False) -> Change:
+    """Say how much a release differs from the one before.
+
+    Nothing: the same rows. Patch: rows that only moved in the raw files. Minor: records or columns
+    were added. Major: a record was edited, is gone or changed its split.
+    """
+    if counts.edited or counts.gone or counts.resplit:
+        return "major"
+    if counts.added or columns_added:
+        return "minor"
+    return "patch" if counts.moved else "nothing"
 
 
 def step(old: str, new: str) -> Change:
@@ -213,28 +254,49 @@ def step(old: str, new: str) -> Change:
     return "patch"
 
 
-def refuse_low_version(release: Release, version: str, what: Change) -> None:
+def refuse_low_version(before: str, version: str, what: Change) -> None:
     """Refuse a version that promises less change than there is.
+
+    Args:
+        before: the version of the release before.
+        version: the version that was given.
+        what: how much changed.
 
     Raises:
         RefusedError: `version` is too close to the release before it.
     """
-    if CHANGES.index(step(release.version, version)) >= CHANGES.index(what):
+    if CHANGES.index(step(before, version)) >= CHANGES.index(what):
         return
-    major, minor, _, _ = _parts(release.version)
-    wanted = f"{major + 1}.0.0" if what == "major" else f"{major}.{minor + 1}.0"
+    wanted = least(before, what)
     why = {
         "major": "records were edited, are gone or changed their split",
-        "minor": "records were added",
+        "minor": "records or columns were added",
+        "patch": "records moved in raw/",
+        "nothing": "",
     }[what]
     raise RefusedError(
         Fault(
             "schema/dataset.toml",
-            f'version = "{version}" after {release.version}, though {why}',
+            f'version = "{version}" after {before}, though {why}',
             f"{wanted} or higher",
             f'set version = "{wanted}", then run "imprint build" again',
         )
     )
+
+
+def least(version: str, what: Change) -> str:
+    """Return the lowest version that promises so much change against another one.
+
+    >>> least("1.2.3", "minor"), least("1.0.0-rc.1", "nothing")
+    ('1.3.0', '1.0.0-rc.1')
+    """
+    major, minor, patch, _ = _parts(version)
+    return {
+        "nothing": version,
+        "patch": f"{major}.{minor}.{patch + 1}",
+        "minor": f"{major}.{minor + 1}.0",
+        "major": f"{major + 1}.0.0",
+    }[what]
 
 
 def _parts(version: str) -> tuple[int, int, int, int | None]:

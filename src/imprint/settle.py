@@ -10,10 +10,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from imprint import near, releases
-from imprint.digests import dataset_digest, placed_digests
+from imprint.digests import SAID_BYTES, dataset_digest, placed_digests
 from imprint.errors import Fault, RawError
 from imprint.manifest import Alike
-from imprint.parts import BEFORE, SKETCH
+from imprint.parts import BEFORE, SKETCH, said_in
 from imprint.rooms import dedup, split
 from imprint.rooms.dedup import alike
 
@@ -64,13 +64,20 @@ class Settled:
     """Of all published rows."""
     alike: Alike
     """What was left out because another record says it, and what was held together."""
+    parts: tuple[Path, ...]
+    """The part files, in path order of their raw files: where the records are."""
 
-    def record(self) -> pl.DataFrame:
-        """Return the release record of this build: id, key, split, place, row."""
+    def record(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Return the release record of this build: id, key, split, place, row.
+
+        Args:
+            columns: those that count as what a row says; by default all.
+        """
         import polars as pl
 
-        row = pl.col("row").bin.slice(0, 16)
-        return self.kept.select("id", pl.col("hash").alias("key"), "split", "place", row)
+        row = pl.col("row").bin.slice(0, SAID_BYTES)
+        said = row if columns is None else said_in(self.parts, self.kept, columns).alias("row")
+        return self.kept.select("id", pl.col("hash").alias("key"), "split", "place", said)
 
 
 def settle(
@@ -114,9 +121,9 @@ def settle(
     _refuse_nothing(kept, files, ledger)
     placed = _placed(kept)
     digest = dataset_digest(project.record.arrow, iter(placed.items()))
-    return Settled(
-        kept, whole.select(LEDGER), read, draw, placed, digest, _counted(whole, kept, settings, cut)
-    )
+    told = _counted(whole, kept, settings, cut)
+    paths = tuple(part.accepted(folder) for part in parts)
+    return Settled(kept, whole.select(LEDGER), read, draw, placed, digest, told, paths)
 
 
 def _told_apart(

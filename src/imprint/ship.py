@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from imprint import hub, releases, wheels
 from imprint.changes import refuse_stale, refuse_version
 from imprint.errors import DatasetError, Fault, RefusedError
+from imprint.history import Past
 from imprint.manifest import Manifest, altered
 from imprint.press import opened
 
@@ -86,7 +87,12 @@ def _ready(project: Project) -> Manifest:
     except (OSError, pl.exceptions.PolarsError) as error:
         seen, wanted = "missing or damaged", "what the build wrote"
         raise DatasetError(Fault(str(path), seen, wanted, 'run "imprint build" again')) from error
-    refuse_version(project, manifest.digest, record)
+    whole = Past(manifest.name, project.dataset, manifest)
+    refuse_version(
+        project,
+        manifest.digest,
+        lambda columns: record if columns is None else whole.record(columns),
+    )
     return manifest
 
 
@@ -95,4 +101,4 @@ def _record(project: Project, manifest: Manifest, where: str) -> None:
     release = releases.Release(
         manifest.version, manifest.digest, manifest.draw, tuple(manifest.features), (where,)
     )
-    releases.add(project.schema, release, project.build / "release.parquet")
+    releases.add(project.schema, release, (project.build / "release.parquet").read_bytes())

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from imprint.catalog import Shown
+    from imprint.compare import Diff
     from imprint.hub import Pushed
     from imprint.init import Looked
     from imprint.inputs import FileRead
@@ -191,6 +192,40 @@ def verify(verified: Verified) -> str:
     if verified.tools:
         lines.append(table([tuple(tool.split(": ", 1)) for tool in verified.tools]))
     return "\n".join(lines)
+
+
+def diff(found: Diff) -> str:
+    """Return what differs between two releases."""
+    counts = found.counts
+    facts = [
+        ("added", f"{counts.added:,}"),
+        ("gone", _why(counts.gone, found.gone)),
+        ("edited", _why(counts.edited, found.edited)),
+        ("moved", f"{counts.moved:,} in raw/, unedited"),
+        ("to another split", f"{counts.resplit:,}"),
+    ]
+    columns = [f"+{name}" for name in found.columns_added]
+    columns += [f"-{name}" for name in found.columns_gone]
+    facts += [("columns", ", ".join(columns))] if columns else []
+    asks = f"asks for {found.wanted} or higher" if found.change != "nothing" else "is no change"
+    verdict = "" if found.fits else ": the version is too low"
+    lines = [f"{found.old} -> {found.new}: {found.change}, which {asks}{verdict}"]
+    lines.append(table(facts, widest=WHOLE))
+    for what in dict.fromkeys(each.what for each in found.examples):
+        rows = [
+            (each.id, each.place, each.why, *filter(None, (each.before, each.after)))
+            for each in found.examples
+            if each.what == what
+        ]
+        widest = max(map(len, rows))
+        rows = [(*row, *[""] * (widest - len(row))) for row in rows]
+        lines += [what, table(rows)]
+    return "\n".join(lines)
+
+
+def _why(number: int, reasons: Mapping[str, int]) -> str:
+    """Return a number, and what it is made of."""
+    return f"{number:,}" + (f" ({_pairs(reasons)})" if reasons else "")
 
 
 def wheel(path: Path) -> str:
