@@ -11,7 +11,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from imprint.parts import SKETCH, WORDS, Part
-from imprint.propose import apart, expected, gathered, numbered, proposed
+from imprint.propose import apart, expected, numbered, proposed
 from imprint.rooms.shingles import (
     EXACT_BITS,
     HASH_BITS,
@@ -29,15 +29,14 @@ if TYPE_CHECKING:
     import polars as pl
 
     from imprint.engine import Engine
-    from imprint.propose import Proposals
     from imprint.rooms.shingles import Hashes, Numbers
 
-PAIRS, TOGETHER = 16_000, 4_000
-"""Pairs whose sketches are read at once, and whose texts are: some 20 MB. Chosen; 14 bits have to
-be enough to number them."""
+PAIRS, TOGETHER = 8_000, 4_000
+"""Pairs of one task, whose sketches are read at once, and those whose texts are: some 20 MB.
+Chosen; 14 bits have to be enough to number them."""
 
-PIECE_BYTES = 5_000_000
-"""What verifying a piece of the proposals is worth in bytes of work. Measured."""
+PAIR_BYTES = 1_000
+"""What verifying a pair is worth in bytes of work: most are told by their sketches. Measured."""
 
 NAMES = ("left", "right", "shared", "left_has", "right_has")
 """Of a pair that was verified, as `find` returns them."""
@@ -45,13 +44,16 @@ NAMES = ("left", "right", "shared", "left_has", "right_has")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verify:
-    """Pairs of records that could be alike, still to be told from the others that were proposed."""
+    """Pairs of records that could be alike."""
 
-    proposals: Proposals
+    pairs: Any
+    """Each as one number, in ascending order: n of 64 bits, at most `PAIRS`."""
     parts: tuple[Path, ...]
     """The accepted records of each part."""
     firsts: tuple[int, ...]
     """The number of the first record of each part."""
+    least: float
+    """The similarity that matters."""
 
 
 def find(
@@ -75,11 +77,12 @@ def find(
 
     firsts, _ = numbered(parts)
     paths = tuple(part.accepted(folder) for part in parts)
-    with proposed(parts, folder, facts, float(least), processes) as pieces:
-        tasks = [Verify(each, paths, firsts) for each in pieces]
-        found = [
-            pl.DataFrame(each) for each in processes.run(verify, tasks, len(tasks) * PIECE_BYTES)
-        ]
+    pairs = proposed(parts, folder, facts, float(least), processes)
+    tasks = [
+        Verify(pairs[n : n + PAIRS], paths, firsts, float(least))
+        for n in range(0, len(pairs), PAIRS)
+    ]
+    found = [pl.DataFrame(each) for each in processes.run(verify, tasks, len(pairs) * PAIR_BYTES)]
     kinds = dict.fromkeys(NAMES, pl.Int64)
     return pl.concat([pl.DataFrame(schema=kinds), *found])
 
@@ -92,21 +95,19 @@ def verify(argument: Verify) -> dict[str, Numbers]:
     import numpy as np
 
     found = [np.zeros((len(NAMES), 0), np.int64)]
-    pairs = gathered(argument.proposals)
-    likely = [_likely(argument, pairs[n : n + PAIRS]) for n in range(0, len(pairs), PAIRS)]
-    pairs = np.concatenate([pairs[:0], *likely])
+    pairs = _likely(argument)
     found += (_counted(argument, pairs[n : n + TOGETHER]) for n in range(0, len(pairs), TOGETHER))
     return dict(zip(NAMES, np.concatenate(found, axis=1), strict=True))
 
 
-def _likely(argument: Verify, pairs: Hashes) -> Hashes:
+def _likely(argument: Verify) -> Hashes:
     """Return the pairs whose sketches share about as much as those of texts that are alike.
 
     Looked at are the hashes that both would hold.
     """
     import numpy as np
 
-    needed, sides = _places(*apart(pairs))
+    needed, sides = _places(*apart(argument.pairs))
     sketches = _column(argument, needed, SKETCH)
     words = _column(argument, needed, WORDS).to_numpy().astype(np.int64)
     shingled = np.maximum(words - (WIDTH - 1), 0)
@@ -116,8 +117,8 @@ def _likely(argument: Verify, pairs: Hashes) -> Hashes:
     shared, counts = _shared(hashes, starts, sides, common)
     one, other = (np.maximum(shingled[side], 1) for side in sides)
     longer = np.maximum(one, other) / np.minimum(one, other)
-    enough = shared >= expected(np.minimum(*counts), longer, argument.proposals.least)
-    return pairs[(shared > 0) & enough]
+    enough = shared >= expected(np.minimum(*counts), longer, argument.least)
+    return np.asarray(argument.pairs[(shared > 0) & enough])
 
 
 def _counted(argument: Verify, pairs: Hashes) -> Numbers:

@@ -11,7 +11,6 @@ Two long texts that share n shingles, of which no other text has one, have none 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
 import math
@@ -40,11 +39,8 @@ ENTRIES = 1_000_000
 """Entries of sketches that are sorted at once: some 50 MB. Measured: fewer cost more to read, more
 leave cores without work."""
 
-PROPOSED = 250_000
-"""Proposals that are counted at once, and their pairs verified. Chosen likewise."""
-
 SAMPLED = 64
-"""One proposal in so many is looked at to deal them out evenly."""
+"""One entry, or proposal, in so many is looked at to deal them out evenly."""
 
 FAR = 2.0
 """Standard deviations below the mean at which a pair is given up. Chosen: one in 40 is missed of
@@ -87,8 +83,8 @@ class Propose:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Proposals:
-    """What all ranges of hashes proposed for a range of records."""
+class Gather:
+    """What all ranges of hashes proposed for a range of records, to be counted."""
 
     by_sketches: tuple[Path, ...]
     by_bands: tuple[Path, ...]
@@ -139,11 +135,10 @@ def expected(held: Numbers, longer: Floats, least: float, known: Floats | float 
     return expected
 
 
-@contextlib.contextmanager
 def proposed(
     parts: Sequence[Part], folder: Path, facts: pl.DataFrame, least: float, processes: Engine
-) -> Iterator[list[Proposals]]:
-    """Give the pairs of records that could be alike, in pieces of about one size.
+) -> Hashes:
+    """Return the pairs of records that could be alike, each as one number, in ascending order.
 
     Args:
         parts: what prepare left.
@@ -152,6 +147,8 @@ def proposed(
         least: the similarity that matters.
         processes: what runs the tasks.
     """
+    import numpy as np
+
     scratch = folder / f"pairs{NEW}"
     scratch.mkdir(parents=True, exist_ok=True)
     try:
@@ -159,10 +156,9 @@ def proposed(
         sketches, bands = (
             list(_ranges(kind, parts, folder, scratch)) for kind in (Part.sketches, Part.bands)
         )
-        tasks = [*sketches, *bands]
         size = sum(path.stat().st_size for each in (sketches[0], bands[0]) for path in each.entries)
-        counts = list(processes.run(propose, tasks, size))
-        whole = Proposals(
+        counts = list(processes.run(propose, [*sketches, *bands], size))
+        whole = Gather(
             tuple(each.path for each in sketches),
             tuple(each.path for each in bands),
             scratch,
@@ -170,13 +166,14 @@ def proposed(
             1 << RECORD_BITS,
             least,
         )
-        yield list(_pieces(whole, sum(counts)))
+        pieces = list(_pieces(whole, sum(counts)))
+        return np.concatenate(list(processes.run(gather, pieces, sum(counts) * ENTRY_BYTES)))
     finally:
         shutil.rmtree(scratch)
 
 
-def gathered(argument: Proposals) -> Hashes:
-    """Return the pairs that were proposed often enough, each as one number, in ascending order.
+def gather(argument: Gather) -> Hashes:
+    """Return the pairs that were proposed often enough, in ascending order.
 
     The hashes of sketches propose often what is alike, and bands more than once.
     """
@@ -222,14 +219,21 @@ def _ranges(
 ) -> Iterator[Propose]:
     """Yield the ranges of hashes in which the entries of a kind are sorted.
 
-    There are as many that a hash, beginning with the range, and a rank fit one word.
+    They are even: sketches are of low hashes. None is wider than that a hash, counted from where
+    it begins, and a rank fit one word.
     """
+    import numpy as np
+
     firsts, records = numbered(parts)
     paths = tuple(kind(part, folder) for part in parts)
-    entries = sum(path.stat().st_size for path in paths) // ENTRY_BYTES
-    fitting = 1 << max(0, HASH_BITS + records.bit_length() - WORD_BITS)
-    ranges = max(math.ceil(entries / ENTRIES), fitting)
-    for low, high in itertools.pairwise((n << HASH_BITS) // ranges for n in range(ranges + 1)):
+    some = [np.zeros(0, np.uint64)]
+    some += (np.memmap(path, "<u8", mode="r")[::SAMPLED] for path in paths if path.stat().st_size)
+    hashes = np.sort(np.concatenate(some)) >> np.uint64(ROW_BITS)
+    ranges = math.ceil(sum(path.stat().st_size for path in paths) / ENTRY_BYTES / ENTRIES)
+    cuts = {int(hashes[len(hashes) * n // ranges]) for n in range(1, ranges)}
+    widest = 1 << min(HASH_BITS, WORD_BITS - records.bit_length())
+    borders = sorted({*cuts, *range(0, (1 << HASH_BITS) + 1, widest)})
+    for low, high in itertools.pairwise(borders):
         path = scratch / f"{kind.__name__}-{low}.npy"
         yield Propose(paths, firsts, scratch, low, high, path)
 
@@ -278,7 +282,7 @@ def _pairs(hashes: Hashes, records: Hashes) -> Hashes:
     return np.asarray(pairs)
 
 
-def _pieces(whole: Proposals, proposals: int) -> Iterator[Proposals]:
+def _pieces(whole: Gather, proposals: int) -> Iterator[Gather]:
     """Deal proposals out by their first records, evenly: a sample of them tells where to cut."""
     import numpy as np
 
@@ -287,13 +291,13 @@ def _pieces(whole: Proposals, proposals: int) -> Iterator[Proposals]:
         np.load(path, mmap_mode="r")[::SAMPLED] for path in (*whole.by_sketches, *whole.by_bands)
     )
     firsts = np.sort(np.concatenate(some)) >> np.uint64(RECORD_BITS)
-    pieces = math.ceil(proposals / PROPOSED)
+    pieces = math.ceil(proposals / ENTRIES)
     cuts = {int(firsts[len(firsts) * n // pieces]) for n in range(1, pieces)}
     for low, high in itertools.pairwise(sorted({whole.low, *cuts, whole.high})):
         yield dataclasses.replace(whole, low=low, high=high)
 
 
-def _tally(argument: Proposals, paths: Sequence[Path]) -> tuple[Hashes, Numbers]:
+def _tally(argument: Gather, paths: Sequence[Path]) -> tuple[Hashes, Numbers]:
     """Return the pairs that were proposed for a range of records, and how often each was."""
     import numpy as np
 
@@ -323,12 +327,11 @@ def _often(
 
     left, right = apart(pairs)
     words, hashes = sizes
+    shingled = np.maximum(words.astype(np.int64) - (WIDTH - 1), 1)
+    rates = limits(np.arange(shingled.max(initial=0) + 1)).astype(np.float64)
     shorter = np.where(words[left] <= words[right], left, right)
-    longer = left ^ right ^ shorter
-    one, other = (
-        np.maximum(words[side].astype(np.int64) - (WIDTH - 1), 1) for side in (shorter, longer)
-    )
-    known = limits(other) / limits(one)
+    one, other = shingled[shorter], shingled[left ^ right ^ shorter]
+    known = rates[other] / rates[one]
     enough = expected(hashes[shorter] * known, other / one, least, known)
     often: npt.NDArray[np.bool_] = counts >= OFTEN * enough
     return often
