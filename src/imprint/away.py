@@ -23,7 +23,7 @@ from imprint.loader import MANIFEST
 from imprint.manifest import Manifest
 from imprint.near import verify
 from imprint.prepare import prepare
-from imprint.propose import propose
+from imprint.propose import gather, propose
 from imprint.rooms.read import RawFile
 from imprint.rooms.write import join_groups, write_group
 from imprint.sample import draw, prepare_sample
@@ -270,7 +270,7 @@ TWINS: dict[Any, Any] = {
 }
 """Each task, and what does the same for a project on a store."""
 
-AT_HOME: tuple[Any, ...] = (propose, verify)
+AT_HOME: tuple[Any, ...] = (propose, gather, verify)
 """Tasks that read nothing but parts, which are brought home before: they run there."""
 
 

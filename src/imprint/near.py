@@ -7,11 +7,10 @@ what they share is counted. So nothing is taken for alike by chance, and little 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from typing import TYPE_CHECKING, Any
 
-from imprint.parts import SKETCH, WORDS, Part
-from imprint.propose import apart, expected, numbered, proposed
+from imprint.parts import SKETCH, WORDS, Part, column, numbered
+from imprint.propose import RECORD_BITS, apart, expected, proposed
 from imprint.rooms.shingles import (
     EXACT_BITS,
     HASH_BITS,
@@ -73,18 +72,46 @@ def find(
         A row a pair: `left` and `right`, numbers of records, the lower first; `shared`, the
         shingles that both have; `left_has`, `right_has`, the shingles that each has.
     """
+    pairs = proposed(parts, folder, facts, float(least), processes)
+    return count(parts, folder, pairs, least, processes)
+
+
+def count(
+    parts: Sequence[Part], folder: Path, pairs: Hashes, least: Fraction, processes: Engine
+) -> pl.DataFrame:
+    """Return of some pairs those that are alike, or nearly so, as `find` does.
+
+    Args:
+        parts: what prepare left.
+        folder: where they are.
+        pairs: each as one number, in ascending order.
+        least: the similarity that matters.
+        processes: what runs the tasks.
+    """
     import polars as pl
 
     firsts, _ = numbered(parts)
     paths = tuple(part.accepted(folder) for part in parts)
-    pairs = proposed(parts, folder, facts, float(least), processes)
     tasks = [
         Verify(pairs[n : n + PAIRS], paths, firsts, float(least))
         for n in range(0, len(pairs), PAIRS)
     ]
     found = [pl.DataFrame(each) for each in processes.run(verify, tasks, len(pairs) * PAIR_BYTES)]
-    kinds = dict.fromkeys(NAMES, pl.Int64)
-    return pl.concat([pl.DataFrame(schema=kinds), *found])
+    return pl.concat([none(), *found])
+
+
+def numbers(left: Numbers, right: Numbers) -> Hashes:
+    """Return pairs of records, the lower first, each as one number."""
+    import numpy as np
+
+    return left.astype(np.uint64) << np.uint64(RECORD_BITS) | right.astype(np.uint64)
+
+
+def none() -> pl.DataFrame:
+    """Return no pair, as `find` would."""
+    import polars as pl
+
+    return pl.DataFrame(schema=dict.fromkeys(NAMES, pl.Int64))
 
 
 def verify(argument: Verify) -> dict[str, Numbers]:
@@ -108,8 +135,8 @@ def _likely(argument: Verify) -> Hashes:
     import numpy as np
 
     needed, sides = _places(*apart(argument.pairs))
-    sketches = _column(argument, needed, SKETCH)
-    words = _column(argument, needed, WORDS).to_numpy().astype(np.int64)
+    sketches = column(argument.parts, argument.firsts, needed, SKETCH)
+    words = column(argument.parts, argument.firsts, needed, WORDS).to_numpy().astype(np.int64)
     shingled = np.maximum(words - (WIDTH - 1), 0)
     limit = limits(shingled) >> np.uint64(64 - HASH_BITS)
     common = np.minimum(limit[sides[0]], limit[sides[1]])
@@ -127,7 +154,7 @@ def _counted(argument: Verify, pairs: Hashes) -> Numbers:
 
     left, right = apart(pairs)
     needed, sides = _places(left, right)
-    found = distinct(shingles(_column(argument, needed, "text")))
+    found = distinct(shingles(column(argument.parts, argument.firsts, needed, "text")))
     starts = np.append(0, np.cumsum(found.counts))
     shared, _ = _shared(found.hashes, starts, sides, None)
     return np.stack([left, right, shared, *(found.counts[side] for side in sides)])
@@ -158,7 +185,7 @@ def _shared(
     for side in sides:
         sizes = np.diff(starts)[side]
         pair = np.repeat(np.arange(len(side)), sizes)
-        held = hashes[_ranges(starts[side], sizes)]
+        held = hashes[runs(starts[side], sizes)]
         if below is not None:
             low = held < below[pair]
             pair, held = pair[low], held[low]
@@ -169,32 +196,9 @@ def _shared(
     return np.bincount(twice.astype(np.int64), minlength=len(sides[0])), counts
 
 
-def _ranges(starts: Numbers, sizes: Numbers) -> Numbers:
+def runs(starts: Numbers, sizes: Numbers) -> Numbers:
     """Return the numbers from each start on, so many of each."""
     import numpy as np
 
     skipped = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
     return np.asarray(skipped + np.arange(len(skipped)))
-
-
-def _column(argument: Verify, needed: Numbers, name: str) -> Any:
-    """Return a column of records, in ascending order of their numbers, read from their parts."""
-    import numpy as np
-    import pyarrow as pa
-
-    found = []
-    borders = np.searchsorted(needed, [*argument.firsts, np.iinfo(np.int64).max])
-    for path, first, (low, high) in zip(
-        argument.parts, argument.firsts, itertools.pairwise(borders), strict=True
-    ):
-        if low == high:
-            continue
-        rows = needed[low:high] - first
-        with pa.memory_map(str(path)) as file:
-            reader, start = pa.ipc.open_file(file), 0
-            for number in range(reader.num_record_batches):
-                batch = reader.get_batch(number)
-                within = rows[(rows >= start) & (rows < start + len(batch))] - start
-                found.append(batch[name].take(pa.array(within)))
-                start += len(batch)
-    return pa.concat_arrays(found)

@@ -68,7 +68,7 @@ class Recipe:
             steps=project.steps,
             require_source=settings.source.required,
             want=Want(project.record, settings.limits.record_bytes, settings.limits.file_records),
-            shingled=bool(settings.dedup.near or settings.splits.similar),
+            shingled=bool(settings.dedup.near or settings.splits.similar or project.removals),
         )
 
     def digest(self) -> str:

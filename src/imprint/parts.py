@@ -8,6 +8,7 @@ see whether they are undamaged; the texts that are taken out of them are held to
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from imprint.partitions import Partition
-    from imprint.rooms.shingles import Sketched
+    from imprint.rooms.shingles import Numbers, Sketched
 
 BEFORE = "_before"
 """Column of the texts as they were before they were corrected, where they are others now; of
@@ -346,3 +347,37 @@ def said_in(parts: Sequence[Path], kept: pl.DataFrame, columns: Sequence[str]) -
     places = kept.select("part", "part_row")
     on = ["part", "part_row"]
     return places.join(pl.concat(found), on=on, how="left", maintain_order="left")["row"]
+
+
+def numbered(parts: Sequence[Part]) -> tuple[tuple[int, ...], int]:
+    """Return the number of the first accepted record of each part, and how many there are."""
+    ends = list(itertools.accumulate((part.accepted_records for part in parts), initial=0))
+    return tuple(ends[:-1]), ends[-1]
+
+
+def column(parts: Sequence[Path], firsts: Sequence[int], needed: Numbers, name: str) -> pa.Array:
+    """Return a column of some records, read from their parts.
+
+    Args:
+        parts: the files of the accepted records of each part.
+        firsts: the number of the first record of each part.
+        needed: numbers of records, in ascending order; one at least.
+        name: of the column.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    found = []
+    borders = np.searchsorted(needed, [*firsts, np.iinfo(np.int64).max])
+    for path, first, (low, high) in zip(parts, firsts, itertools.pairwise(borders), strict=True):
+        if low == high:
+            continue
+        rows = needed[low:high] - first
+        with pa.memory_map(str(path)) as file:
+            reader, start = pa.ipc.open_file(file), 0
+            for number in range(reader.num_record_batches):
+                batch = reader.get_batch(number)
+                within = rows[(rows >= start) & (rows < start + len(batch))] - start
+                found.append(batch[name].take(pa.array(within)))
+                start += len(batch)
+    return pa.concat_arrays(found)

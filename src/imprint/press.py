@@ -8,7 +8,7 @@ import functools
 import shutil
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from imprint import releases, reuse, swap, timing
+from imprint import releases, removals, reuse, swap, timing
 from imprint.away import away
 from imprint.changes import refuse_version
 from imprint.engine import chosen
@@ -34,7 +34,7 @@ from imprint.parts import (
 )
 from imprint.prepare import prepare
 from imprint.project import Project
-from imprint.publish import counts, describe, reasons, shards, warnings
+from imprint.publish import counts, describe, reasons, shards, unknown, warnings
 from imprint.sample import PARTS, draw, narrowed, prepare_sample
 from imprint.settle import Settled, settle
 
@@ -156,7 +156,8 @@ def _built(project: Project, processes: Engine, *, fresh: bool, progress: Progre
     built, pressed = press(project, inputs, place, processes, fresh=fresh, progress=progress)
     parts = pressed.settled.parts
     forget([path.stem for path in parts], parts[0].parent)
-    reuse.remember_whole(project.build, state, built.warnings)
+    if not pressed.settled.fingerprints:  # else schema/ is another now
+        reuse.remember_whole(project.build, state, built.warnings)
     return built
 
 
@@ -218,6 +219,7 @@ def check(
         refuse_version(project, settled.digest, settled.record)
     except ImprintError as error:
         problems += error.lines()
+    problems += [str(each) for each in unknown(project, settled)]
     return Checked(
         tuple(problems),
         warnings(project, pressed.settled),
@@ -249,6 +251,8 @@ def press(
     """
     cache = place / "cache"
     pressed = _settled(project, inputs, cache, processes, fresh=fresh, progress=progress)
+    if place == project.build and project.sample is None and project.store is None:
+        removals.keep(project.schema, pressed.settled.fingerprints)
     new = place / f"dataset{swap.NEW}"
     with swap.machine_faults(place):
         data = new / "data"
@@ -263,16 +267,11 @@ def press(
         reuse.remember(memory, tasks, written)
     _leave_ledger(place, pressed)
     swap.place_folder(new, place / "dataset")
-    result = Build(
-        place / "dataset",
-        manifest,
-        place / "rejected.jsonl",
-        reasons(pressed.settled),
-        pressed.files,
-        warnings(project, pressed.settled),
-        url=project.url and f"{project.url}/build/dataset",
-    )
-    return result, pressed
+    ledger, url = place / "rejected.jsonl", project.url and f"{project.url}/build/dataset"
+    told = tuple(f"{each.place}: {each.seen}" for each in unknown(project, pressed.settled))
+    told += warnings(project, pressed.settled)
+    said = reasons(pressed.settled), pressed.files, told
+    return Build(place / "dataset", manifest, ledger, *said, url=url), pressed
 
 
 def _settled(

@@ -22,6 +22,8 @@ from imprint.settings import (
     Publishers,
     Read,
     ReadOptions,
+    Removal,
+    Removals,
     Settings,
     SourceRule,
     SourcesFile,
@@ -54,10 +56,11 @@ DATASET = "schema/dataset.toml"
 RECORD = "schema/record.json"
 ERRATA = "schema/errata.toml"
 SOURCES = "schema/sources.toml"
+REMOVALS = "schema/removals.toml"
 CARD = "schema/card.md"
 RELEASES = "schema/releases.toml"
 
-KNOWN = (DATASET, RECORD, ERRATA, SOURCES, CARD, RELEASES)
+KNOWN = (DATASET, RECORD, ERRATA, SOURCES, REMOVALS, CARD, RELEASES)
 """What imprint reads there; other files are read by nobody but a step."""
 
 LATER_KEYS: dict[Path, Any] = {
@@ -66,7 +69,7 @@ LATER_KEYS: dict[Path, Any] = {
 }
 """Keys that are planned and not there yet -> the one value that says what is done today."""
 
-LATER_FILES = ("schema/removals.toml", "schema/decisions.toml")
+LATER_FILES = ("schema/decisions.toml",)
 """Files that are planned and not there yet."""
 
 
@@ -86,6 +89,8 @@ class Project:
     """schema/record.json."""
     card: str
     """schema/card.md; "" where there is none."""
+    removals: tuple[Removal, ...] = ()
+    """schema/removals.toml, in the order of the file."""
     steps: tuple[StepCode, ...] = ()
     """The functions that [[step]] in schema/dataset.toml names, in their order."""
     sample: int | None = None
@@ -147,15 +152,17 @@ class Project:
         dataset = _read(root, DATASET, faults)
         errata = _read(root, ERRATA, faults)
         sources = _read(root, SOURCES, faults)
+        removals = _read(root, REMOVALS, faults)
         record = _gather(faults, lambda: parse_record_schema(_text(root, RECORD), RECORD))
         settings = _hold(dataset, Settings, faults)
         corrections = _hold(errata, Errata, faults)
         publishers = _hold(sources, SourcesFile, faults)
+        taken_down = _hold(removals, Removals, faults)
         if dataset is not None:
             steps = _steps(root, dataset, faults)
-        faults += _rule_faults(dataset, errata, sources, record)
+        faults += _rule_faults(dataset, errata, sources, removals, record)
         card = _gather(faults, lambda: _text(root, CARD) if (root / CARD).exists() else "")
-        if faults or not (settings and record and corrections and publishers and card is not None):
+        if faults or not (settings and record and corrections and publishers and taken_down):
             raise ProjectError(sorted(faults, key=_by_place))
         return cls(
             root=root,
@@ -165,7 +172,8 @@ class Project:
                 labels=publishers.labels, sources=publishers.source, rules=publishers.rule
             ),
             record=record,
-            card=card,
+            card=card or "",
+            removals=taken_down.removal,
             steps=steps,
             store=store,
         )
@@ -175,6 +183,7 @@ def _rule_faults(
     dataset: Located | None,
     errata: Located | None,
     sources: Located | None,
+    removals: Located | None,
     record: RecordSchema | None,
 ) -> Iterator[Fault]:
     """Yield what breaks a rule that is not one of a single value's form."""
@@ -189,6 +198,8 @@ def _rule_faults(
         yield from rules.expression_faults(errata)
     if sources is not None:
         yield from rules.publisher_faults(sources)
+    if removals is not None:
+        yield from rules.removal_faults(removals)
 
 
 def _found(path: str | pathlib.Path) -> tuple[pathlib.Path, Store | None]:
@@ -346,5 +357,5 @@ def _by_place(fault: Fault) -> tuple[int, str, int]:
     name, _, line = fault.place.rpartition(":")
     if not line.isdigit():
         name, line = fault.place, "0"
-    files = (DATASET, RECORD, ERRATA, SOURCES)
+    files = (DATASET, RECORD, ERRATA, SOURCES, REMOVALS)
     return (files.index(name) if name in files else len(files), name, int(line))

@@ -2,8 +2,9 @@
 
 The sketches of all records are sorted by hash, a range of hashes at a time, so that memory does not
 grow with the corpus. Of the records that share a hash few pairs are proposed, in proportion to
-their number and not to its square: the longest with each, the shortest with each, and neighbours
-in length. The bands of the sketches propose as well, where a sentence is in thousands of texts.
+their number and not to its square: the longest with each, the shortest with each, and each with
+those that are next in length. The bands of the sketches propose as well, where a sentence is in
+thousands of texts.
 
 Two long texts that share n shingles, of which no other text has one, have none in their sketches in
 (7/8)^n of all cases: of quotations of 30 words, 26 shingles, 0.97 are found, of 60 words 0.9994.
@@ -17,7 +18,7 @@ import math
 import shutil
 from typing import TYPE_CHECKING
 
-from imprint.parts import Part
+from imprint.parts import Part, numbered
 from imprint.rooms.dedup.alike import CONTAINED
 from imprint.rooms.shingles import HASH_BITS, ROW_BITS, WIDTH, limits
 from imprint.swap import NEW
@@ -35,12 +36,16 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-ENTRIES = 1_000_000
-"""Entries of sketches that are sorted at once: some 50 MB. Measured: fewer cost more to read, more
-leave cores without work."""
+ENTRIES = 500_000
+"""Entries of sketches, or proposals, that are sorted at once: some 100 MB. Measured: with fewer
+more time goes into reading, with more a core is left without work."""
 
 SAMPLED = 64
 """One entry, or proposal, in so many is looked at to deal them out evenly."""
+
+NEXT = 7
+"""Records next in length with which one is paired, of those that share a hash. Chosen: of up to
+eight all are paired with all."""
 
 FAR = 2.0
 """Standard deviations below the mean at which a pair is given up. Chosen: one in 40 is missed of
@@ -194,12 +199,6 @@ def apart(pairs: Hashes) -> tuple[Numbers, Numbers]:
     return left, (pairs & np.uint64((1 << RECORD_BITS) - 1)).astype(np.int64)
 
 
-def numbered(parts: Sequence[Part]) -> tuple[tuple[int, ...], int]:
-    """Return the number of the first accepted record of each part, and how many there are."""
-    ends = list(itertools.accumulate((part.accepted_records for part in parts), initial=0))
-    return tuple(ends[:-1]), ends[-1]
-
-
 def _rank(facts: pl.DataFrame, records: int, scratch: Path) -> None:
     """Write what the tasks have to know of all records."""
     import numpy as np
@@ -273,11 +272,13 @@ def _pairs(hashes: Hashes, records: Hashes) -> Hashes:
     sizes = np.diff(np.append(starts, len(hashes)))
     start = np.repeat(starts, sizes)
     end = start + np.repeat(sizes, sizes) - 1
-    after = place > start
-    between = after & (place < end)
-    beside = (after & (place < end - 1))[:-1]
-    left = np.concatenate([records[start[after]], records[end[between]], records[:-1][beside]])
-    right = np.concatenate([records[after], records[between], records[1:][beside]])
+    far = place > start + NEXT
+    between = far & (end > place + NEXT)
+    sides = [(start[far], place[far]), (place[between], end[between])]
+    for step in range(1, NEXT + 1):
+        within = np.flatnonzero(place + step <= end)
+        sides.append((within, within + step))
+    left, right = (records[np.concatenate(each)] for each in zip(*sides, strict=True))
     pairs = np.minimum(left, right) << np.uint64(RECORD_BITS) | np.maximum(left, right)
     return np.asarray(pairs)
 

@@ -14,6 +14,7 @@ import msgspec
 from imprint import card, croissant
 from imprint.changes import since_release
 from imprint.digests import DIGEST_BYTES
+from imprint.errors import Fault
 from imprint.inputs import merkle
 from imprint.loader import CARD, MANIFEST, digest_of
 from imprint.manifest import (
@@ -164,6 +165,23 @@ def warnings(project: Project, settled: Settled) -> tuple[str, ...]:
             "schema/dataset.toml: records in languages that are not declared: " + ", ".join(found)
         )
     return tuple(said)
+
+
+def unknown(project: Project, settled: Settled) -> list[Fault]:
+    """Return the faults of removals by which nothing is or was taken out."""
+    if project.sample is not None:
+        return []
+    return [
+        Fault(
+            f"schema/removals.toml, removal {number + 1}",
+            f"{each.id or each.source or each.files or each.sha256} is nowhere in raw/, and there "
+            "is no fingerprint to know it by",
+            "what must not be published",
+            "correct it, or take it out",
+        )
+        for number, each in enumerate(project.removals)
+        if not each.fingerprints and number not in settled.fingerprints
+    ]
 
 
 def _stepped(project: Project, settled: Settled) -> tuple[Stepped, ...]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.declare import exact_number, key_of, nearest, toml, written
 from imprint.errors import Fault
+from imprint.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -122,6 +123,22 @@ def date(value: str) -> tuple[str, str] | None:
     return None if right else ("a day of the calendar as YYYY-MM-DD", "write it so")
 
 
+def sha256(value: str) -> tuple[str, str] | None:
+    """Hold a digest to 64 hex digits; none is right, too."""
+    if not value or re.fullmatch(r"[0-9a-f]{64}", value):
+        return None
+    return "64 hex digits, as in the column raw_sha256", "write all of them, in small letters"
+
+
+def fingerprint(value: str) -> tuple[str, str] | None:
+    """Hold a fingerprint to what build wrote."""
+    try:
+        Fingerprint.parse(value)
+    except ValueError:
+        return "what build wrote", "restore it from version control, or take it out"
+    return None
+
+
 def url(value: str) -> tuple[str, str] | None:
     """Hold an address to one that a browser opens; none is right, too."""
     if not value or URL.fullmatch(value):
@@ -188,6 +205,12 @@ RULES: dict[str, dict[Path, Rule]] = {
     "schema/errata.toml": {
         ("erratum", "*", "files", "*"): glob,
         ("erratum", "*", "languages", "*"): language,
+    },
+    "schema/removals.toml": {
+        ("removal", "*", "files"): glob,
+        ("removal", "*", "date"): date,
+        ("removal", "*", "sha256"): sha256,
+        ("removal", "*", "fingerprints", "*"): fingerprint,
     },
     "schema/sources.toml": {("source", "*", "url"): url, ("rule", "*", "files"): glob},
 }
@@ -333,6 +356,24 @@ def _regex_faults(located: Located, path: Path, wrong: str, right: str) -> Itera
                 f"a group of wrong, which has {len(groups)}",
                 f"write {better}",
             )
+
+
+def removal_faults(located: Located) -> Iterator[Fault]:
+    """Yield the removals that do not name what is meant, or name it twice."""
+    names = ("id", "source", "files", "sha256")
+    known: dict[tuple[str, str], str] = {}
+    for path, table in tables(located, "removal"):
+        given = [name for name in names if table.get(name)]
+        if len(given) != 1:
+            seen = " and ".join(given) or f"none of {', '.join(names)}"
+            yield Fault(located.at(path), seen, "one of them", "name what must not be published")
+            continue
+        what = (given[0], str(table[given[0]]))
+        first = known.setdefault(what, located.at((*path, given[0])))
+        if first != located.at((*path, given[0])):
+            seen = f"{toml(what[1])} for the second time (first: {first})"
+            at = located.at((*path, given[0]))
+            yield Fault(at, seen, "it once", "take one of the two out")
 
 
 def publisher_faults(located: Located) -> Iterator[Fault]:

@@ -226,6 +226,32 @@ class Errata(Table, frozen=True):
     erratum: tuple[Erratum, ...] = ()
 
 
+class Removal(Table, frozen=True):
+    """[[removal]]: what must not be published, named by one of id, source, files and sha256."""
+
+    why: Text
+    id: str = ""
+    """Of one record, as it was published."""
+    source: str = ""
+    """All records of a publisher, by its canonical name."""
+    files: str = ""
+    """All records of the raw files that a glob fits."""
+    sha256: str = ""
+    """Of one text, in hex: of its raw text, or of its published one."""
+    date: str = ""
+    """Since when, YYYY-MM-DD."""
+    fingerprints: tuple[Text, ...] = ()
+    """Of each text that was taken out, written by build: by them it is known again."""
+    allow: tuple[Text, ...] = ()
+    """Ids of records that only looked like it."""
+
+
+class Removals(Table, frozen=True):
+    """schema/removals.toml."""
+
+    removal: tuple[Removal, ...] = ()
+
+
 class Publisher(Table, frozen=True):
     """[[source]]: a publisher and what it is called."""
 

@@ -6,16 +6,16 @@ It sees no text: only the facts of each record (digests, sizes, place), of all r
 from __future__ import annotations
 
 import dataclasses
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from imprint import near, releases
+from imprint import releases
 from imprint.digests import SAID_BYTES, dataset_digest, placed_digests
 from imprint.errors import Fault, RawError
 from imprint.manifest import Alike
 from imprint.parts import BEFORE, SKETCH, said_in
 from imprint.rooms import dedup, split
 from imprint.rooms.dedup import alike
+from imprint.sift import sift
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +66,8 @@ class Settled:
     """What was left out because another record says it, and what was held together."""
     parts: tuple[Path, ...]
     """The part files, in path order of their raw files: where the records are."""
+    fingerprints: Mapping[int, Sequence[str]]
+    """Of texts that were taken out, by the number of the removal that does not have them yet."""
 
     def record(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Return the release record of this build: id, key, split, place, row.
@@ -106,11 +108,12 @@ def settle(
     numbered = _files(files)
     ledger = [_files_ledger(numbered), _refused(parts, folder, numbered)]
     release = releases.highest(releases.recorded(project.schema), settings.version)
-    facts = _facts(parts, folder, numbered, settings.splits.group)
+    facts = _facts(parts, folder, numbered, project)
     _refuse_nothing(facts, files, ledger)
     facts = _with_released(facts, project, release)
-    facts, repeated, cut = _told_apart(facts, parts, folder, settings, processes)
-    ledger += repeated
+    sifted = sift(facts, parts, folder, project, processes)
+    facts = sifted.facts
+    ledger += sifted.ledger
     facts = dedup.number_copies(facts, declared=bool(settings.read.id))
     draw = release.draw if release else split.mode(facts["document"].n_unique())
     facts = split.assign(facts, settings.splits.shares, settings.splits.salt, draw)
@@ -121,59 +124,18 @@ def settle(
     _refuse_nothing(kept, files, ledger)
     placed = _placed(kept)
     digest = dataset_digest(project.record.arrow, iter(placed.items()))
-    told = _counted(whole, kept, settings, cut)
+    told = _counted(whole, kept, settings, sifted.cut)
     paths = tuple(part.accepted(folder) for part in parts)
-    return Settled(kept, whole.select(LEDGER), read, draw, placed, digest, told, paths)
-
-
-def _told_apart(
-    facts: pl.DataFrame, parts: Sequence[Part], folder: Path, settings: Settings, processes: Engine
-) -> tuple[pl.DataFrame, list[pl.DataFrame], tuple[str, ...]]:
-    """Leave out what says the same as another record, or nearly; bind what is similar.
-
-    Returns:
-        The facts of the records that are kept, with their groups; the ledger's lines on duplicates;
-        what is to be said of groups that were cut.
-    """
-    import polars as pl
-
-    ledger = []
-    if settings.dedup.exact:
-        facts = dedup.exact(facts).with_columns(similarity=1.0)
-        told = "its published text is that of another record"
-        ledger.append(_duplicates(facts, dedup.EXACT, told))
-        facts = facts.filter(pl.col("duplicate_of").is_null()).drop("duplicate_of", "similarity")
-    else:
-        facts = dedup.tie(facts, "text_digest")
-    least, similar, share = (
-        Fraction(repr(each))
-        for each in (settings.dedup.near, settings.splits.similar, settings.dedup.max_group)
-    )
-    if not least and not similar:
-        return facts, ledger, ()
-    top = max(least, similar)
-    if settings.dedup.near_action == "group":
-        least, similar = Fraction(0), min(least or similar, similar or least)
-    firsts = dedup.firsts(facts)
-    pairs = near.find(parts, folder, firsts, min(least or similar, similar or least), processes)
-    firsts = alike.drop(firsts, pairs.filter(alike.jaccard(least)) if least else pairs.clear())
-    alike.refuse_lost_sources(firsts)
-    copies = firsts.select("text_digest", "duplicate_of", "similarity")
-    facts = facts.join(copies, on="text_digest", how="left", maintain_order="left")
-    told = "its published text is nearly that of another record"
-    ledger.append(_duplicates(facts, alike.NEAR, told))
-    facts = facts.filter(pl.col("duplicate_of").is_null())
-    if not similar:
-        return facts, ledger, ()
-    facts, cut = alike.bind(facts, pairs, (similar, top), share)
-    return facts, ledger, cut
+    whole = whole.select(LEDGER)
+    return Settled(kept, whole, read, draw, placed, digest, told, paths, sifted.fingerprints)
 
 
 def _counted(
     ledger: pl.DataFrame, kept: pl.DataFrame, settings: Settings, cut: tuple[str, ...]
 ) -> Alike:
     """Return how many records were left out by which rule, and how many groups there are."""
-    found: dict[str, int] = dict(ledger["rule"].value_counts().iter_rows())
+    repeated = ledger.filter(ledger["reason"] == "duplicate")
+    found: dict[str, int] = dict(repeated["rule"].value_counts().iter_rows())
     grouped = settings.dedup.near_action == "group"
     return Alike(
         exact=found.get(dedup.EXACT, 0),
@@ -228,16 +190,20 @@ def _refused(parts: Sequence[Part], folder: Path, files: pl.DataFrame) -> pl.Dat
     return pl.concat(frames).join(whole_files, on="raw_file", how="inner")
 
 
-def _facts(parts: Sequence[Part], folder: Path, files: pl.DataFrame, group: str) -> pl.DataFrame:
+def _facts(
+    parts: Sequence[Part], folder: Path, files: pl.DataFrame, project: Project
+) -> pl.DataFrame:
     """Return a row a record that was accepted, with its part and its row in there."""
     import polars as pl
 
+    group = project.settings.splits.group
+    more = ["raw_sha256"] if any(each.sha256 for each in project.removals) else []
     frames, first = [], 0
     for number, part in enumerate(parts):
         table = _open(part.accepted(folder))
         if table is not None:
             names = {name for name in table.schema.names if name.startswith("_")} - {BEFORE, SKETCH}
-            wanted = [*dict.fromkeys((*PUBLISHED, *sorted(names), *_column(group)))]
+            wanted = [*dict.fromkeys((*PUBLISHED, *more, *sorted(names), *_column(group)))]
             frame = pl.DataFrame(pl.from_arrow(table.select(wanted))).with_row_index("part_row")
             record = pl.col("part_row").cast(pl.Int64) + first
             frames.append(frame.with_columns(record=record, part=pl.lit(number, pl.Int64)))
@@ -293,23 +259,6 @@ def _with_released(
     facts = facts.join(by_place, on="place", how="left", maintain_order="left")
     facts = facts.with_columns(released_split=pl.coalesce("by_id", "by_place"))
     return facts.with_columns(released=pl.col("released_split").is_not_null())
-
-
-def _duplicates(facts: pl.DataFrame, rule: str, detail: str) -> pl.DataFrame:
-    """Return the ledger's lines on the duplicates that a rule found."""
-    import polars as pl
-
-    return facts.filter(pl.col("duplicate_of").is_not_null()).select(
-        "file",
-        "id",
-        "raw_file",
-        "raw_index",
-        "duplicate_of",
-        "similarity",
-        reason=pl.lit("duplicate"),
-        detail=pl.lit(detail),
-        rule=pl.lit(rule),
-    )
 
 
 def _held_back(facts: pl.DataFrame) -> pl.DataFrame:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from typing import TYPE_CHECKING, Any
 
 from imprint import hub, releases, wheels
 from imprint.changes import refuse_stale, refuse_version
 from imprint.errors import DatasetError, Fault, RefusedError
+from imprint.fingerprint import Fingerprint
 from imprint.history import Past
+from imprint.hub import StillOnline
 from imprint.manifest import Manifest, altered
 from imprint.press import opened
 
@@ -60,9 +64,34 @@ def push(project: Project | str | Path, repository: str, **options: Any) -> Push
     manifest = _ready(project)
     pushed = hub.push(project.dataset, manifest, repository, **options)
     proposed = pushed.pull_request and pushed.committed
+    online = _still_online(project, repository)
     if not pushed.dry_run and not proposed:
         _record(project, manifest, f"{repository}@{pushed.revision}")
-    return pushed
+    return dataclasses.replace(pushed, still_online=online)
+
+
+def _still_online(project: Project, repository: str) -> tuple[StillOnline, ...]:
+    """Return the revisions on record that hold what was taken down since."""
+    import polars as pl
+
+    taken = {
+        Fingerprint.parse(each).id for removal in project.removals for each in removal.fingerprints
+    }
+    with (project.build / "rejected.jsonl").open("rb") as file:
+        lines = (json.loads(line) for line in file)
+        taken |= {line["id"] for line in lines if line["reason"] == "removed"}
+    if not taken:
+        return ()
+    found, tags = [], hub.Remote(repository).tags()
+    for release in releases.recorded(project.schema):
+        ids = releases.read_record(project.schema, release)["id"]
+        records = int(ids.is_in(pl.Series(sorted(taken)).implode()).sum())
+        for where in release.where if records else ():
+            name, _, revision = where.rpartition("@")
+            if name == repository:
+                standing = tuple(tag for tag, commit in tags.items() if commit == revision)
+                found.append(StillOnline(release.version, revision, records, standing))
+    return tuple(found)
 
 
 def _ready(project: Project) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -265,7 +266,27 @@ def push(pushed: Pushed) -> str:
             f'  datasets.load_dataset("{pushed.repository}", revision="{pushed.revision}")',
             "once it is merged, push again to put the release on record" if proposed else ON_RECORD,
         ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_takedown(pushed)])
+
+
+def _takedown(pushed: Pushed) -> list[str]:
+    """Return which revisions hold what was taken down, and the commands that end that."""
+    if not pushed.still_online:
+        return []
+    name = pushed.repository
+    lines = ["what schema/removals.toml takes down is still in the history online:"]
+    rows = [
+        (each.version, each.revision, _count(each.records, "record"), " ".join(each.tags))
+        for each in pushed.still_online
+    ]
+    lines.append(table(rows, widest=WHOLE))
+    tags = dict.fromkeys(tag for each in pushed.still_online for tag in each.tags)
+    lines.append("to take it out (all of the history goes, and cannot be had back):")
+    lines += [f"  hf repos tag delete {name} {shlex.quote(tag)} --type dataset" for tag in tags]
+    squash = f"HfApi().super_squash_history('{name}', repo_type='dataset')"
+    lines.append(f'  python -c "from huggingface_hub import HfApi; {squash}"')
+    lines.append(f"  then delete the old files at {pushed.url}/settings, under Storage")
+    return lines
 
 
 def load(name: str, path: Path) -> str:

@@ -7,7 +7,17 @@ remote.py    the repository over the wire: time limits, repetitions, plain error
 """
 
 from imprint.hub.plan import PushedFile, read_listing
-from imprint.hub.publish import Pushed, PushOptions, push
+from imprint.hub.publish import Pushed, PushOptions, StillOnline, push
+from imprint.hub.remote import Remote
 from imprint.hub.snapshot import fetch
 
-__all__ = ["PushOptions", "Pushed", "PushedFile", "fetch", "push", "read_listing"]
+__all__ = [
+    "PushOptions",
+    "Pushed",
+    "PushedFile",
+    "Remote",
+    "StillOnline",
+    "fetch",
+    "push",
+    "read_listing",
+]

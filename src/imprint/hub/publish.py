@@ -63,6 +63,18 @@ class PushOptions:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class StillOnline:
+    """A revision that holds records which schema/removals.toml has taken out since."""
+
+    version: str
+    revision: str
+    """The commit."""
+    records: int
+    tags: tuple[str, ...]
+    """That stand on it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Pushed:
     """What a push did, or with `dry_run` what it would do."""
 
@@ -86,6 +98,8 @@ class Pushed:
     tag: str
     """The tag on `revision`, or ""."""
     pull_request: bool
+    still_online: tuple[StillOnline, ...] = ()
+    """Earlier revisions that hold what was taken down since."""
 
 
 def push(folder: Path, manifest: Manifest | Listing, repository: str, **options: Any) -> Pushed:

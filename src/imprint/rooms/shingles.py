@@ -55,6 +55,9 @@ BLOCK_BYTES = 262_144
 LOAD = 8
 """Bytes of a word that are taken at once."""
 
+AGAIN = 8_000
+"""Texts that are sketched anew at once. Chosen: fewer than `EXACT_BITS` leave room for."""
+
 APART, ALONE, WITHIN = 0, 1, 2
 """What a character is: between words, a word by itself, or part of one."""
 
@@ -66,7 +69,8 @@ class Sketched(NamedTuple):
     """What stands for n texts."""
 
     words: Numbers
-    """How many words each text has: n."""
+    """How many words each text has: n. One that repeats itself: four more than it has different
+    shingles."""
     counts: Numbers
     """How many hashes the sketch of each text has: n."""
     hashes: Hashes
@@ -115,25 +119,73 @@ def sketch(text: pa.Array, first: int) -> Sketched:
     """
     import numpy as np
 
-    words, entries = [_empty().words], [_empty().hashes]
+    words, entries, totals = [_empty().words], [_empty().hashes], [_empty().words]
     for start, found in _blocks(text):
         below = limits(found.counts)
         low = np.flatnonzero(found.hashes < np.repeat(below, found.counts))
-        place = np.searchsorted(np.cumsum(found.counts), low, "right") + start
+        place = np.searchsorted(np.cumsum(found.counts), low, "right")
         high = found.hashes[low] >> np.uint64(64 - HASH_BITS) << np.uint64(ROW_BITS)
-        entries.append(high | place.astype(np.uint64))
+        entries.append(high | (place + start).astype(np.uint64))
+        totals.append(np.bincount(place, minlength=len(found.counts)))
         words.append(found.words)
-    every = np.sort(np.concatenate(entries))
-    new = np.ones(len(every), bool)
-    new[1:] = every[1:] != every[:-1]
-    every = every[new]
+    every = _once(np.concatenate(entries))
+    every, size = _without_repeats(text, every, np.concatenate(totals), np.concatenate(words))
     row = every & np.uint64((1 << ROW_BITS) - 1)
     by_row = np.sort(row << np.uint64(HASH_BITS) | every >> np.uint64(ROW_BITS))
     rows, hashes = by_row >> np.uint64(HASH_BITS), by_row & np.uint64((1 << HASH_BITS) - 1)
     counts = np.bincount(rows.astype(np.int64), minlength=len(text))
     bands = np.sort(_bands(rows.astype(np.int64), hashes, len(text)))
     number = np.uint64(first)
-    return Sketched(np.concatenate(words), counts, hashes, every + number, bands + number)
+    return Sketched(size, counts, hashes, every + number, bands + number)
+
+
+def _once(entries: Hashes) -> Hashes:
+    """Return entries in ascending order, each once."""
+    import numpy as np
+
+    every = np.sort(entries)
+    return np.asarray(every[np.append(True, every[1:] != every[:-1])[: len(every)]])
+
+
+def _without_repeats(
+    text: pa.Array, entries: Hashes, totals: Numbers, words: Numbers
+) -> tuple[Hashes, Numbers]:
+    """Make the sketches of texts that repeat themselves anew, from their different shingles.
+
+    By all their shingles they would be sketched too thinly. That a text repeats itself is seen in
+    what would be its sketch: a hash is there several times, or there are few.
+
+    Args:
+        text: n strings.
+        entries: of all sketches, as they would be.
+        totals: how many there were of each text before each was taken once: n.
+        words: of each text: n.
+
+    Returns:
+        The entries, and the words: where a text repeats itself, those that its different shingles
+        would have in a row.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    row = (entries & np.uint64((1 << ROW_BITS) - 1)).astype(np.int64)
+    shingled = np.maximum(words - (WIDTH - 1), 0)
+    due = np.minimum(np.maximum(FULL, shingled // RATE), shingled)
+    once = np.bincount(row, minlength=len(text))
+    again = np.flatnonzero((totals * 4 > once * 5) | (totals * 2 < due))
+    if not len(again):
+        return entries, words
+    picked = np.zeros(len(text), bool)
+    picked[again] = True
+    found, words = [entries[~picked[row]]], words.copy()
+    for rows in np.array_split(again, len(again) // AGAIN + 1):
+        each = distinct(shingles(text.take(pa.array(rows))))
+        below = limits(each.counts) >> np.uint64(64 - EXACT_BITS)
+        low = each.hashes < np.repeat(below, each.counts)
+        high = each.hashes[low] >> np.uint64(EXACT_BITS - HASH_BITS) << np.uint64(ROW_BITS)
+        found.append(high | np.repeat(rows, each.counts)[low].astype(np.uint64))
+        words[rows] = np.minimum(words[rows], each.counts + WIDTH - 1)
+    return _once(np.concatenate(found)), words
 
 
 def _bands(rows: Numbers, hashes: Hashes, count: int) -> Hashes:

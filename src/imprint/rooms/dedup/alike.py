@@ -57,6 +57,14 @@ def contained(least: Fraction) -> pl.Expr:
     return pl.col("shared") * least.denominator >= smaller * least.numerator
 
 
+def similarity() -> pl.Expr:
+    """Return the similarity of each pair, rounded to thousandths: `similarity`."""
+    import polars as pl
+
+    rounded = (pl.col("shared") * 2000 + _union()) // (_union() * 2) / 1000
+    return rounded.round(3).alias("similarity")
+
+
 def drop(facts: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """Say of each record which other one it nearly repeats.
 
@@ -69,11 +77,10 @@ def drop(facts: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         pairs: of records that are near-duplicates, as `near.find` gives them.
 
     Returns:
-        The n rows in the same order with `duplicate_of`, the id of the kept one, null on it, and
-        `similarity`, rounded to thousandths.
+        The n rows in the same order with `duplicate_of` and `star`, id and record of the kept one,
+        null on it, and `similarity`, rounded to thousandths.
     """
     import numpy as np
-    import polars as pl
 
     ranked = facts.sort(preference()).select("record", "id").with_row_index("rank")
     places = ranked["record"].to_numpy()
@@ -81,20 +88,46 @@ def drop(facts: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     rank[places] = ranked["rank"].to_numpy()
     left, right = (rank[pairs[name].to_numpy()] for name in ("left", "right"))
     better, worse = np.minimum(left, right), np.maximum(left, right)
-    stars = pairs.select(
-        better=better,
-        worse=worse,
-        similarity=((pl.col("shared") * 2000 + _union()) // (_union() * 2) / 1000).round(3),
-    )
+    stars = pairs.select(similarity(), better=better, worse=worse)
     stars = stars.filter(_stars(better, worse)).sort("worse", "better")
     stars = stars.unique("worse", keep="first", maintain_order=True)
     ids, records = ranked["id"], ranked["record"]
     told = stars.select(
         "similarity",
         record=records.gather(stars["worse"]),
+        star=records.gather(stars["better"]),
         duplicate_of=ids.gather(stars["better"]),
     )
     return facts.join(told, on="record", how="left", maintain_order="left")
+
+
+def through(stars: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs of a record and the one that stands for a record that it is like.
+
+    Of many records that are alike not all pairs are proposed: one can be like a record that is left
+    out, and not have been held to the one that stands for that.
+
+    Args:
+        stars: `record` and `star`: records that are left out, and what stands for each.
+        pairs: as `near.find` gives them.
+
+    Returns:
+        `left` and `right` of each pair that is not among `pairs`, in ascending order; neither is
+        left out.
+    """
+    import polars as pl
+
+    ends = pl.concat(
+        pairs.select(record=one, other=other)
+        for one, other in (("left", "right"), ("right", "left"))
+    )
+    met = ends.join(stars.select("record", "star"), on="record")
+    met = met.join(stars, left_on="other", right_on="record", how="anti")
+    met = met.filter(pl.col("other") != pl.col("star"))
+    met = met.select(
+        left=pl.min_horizontal("other", "star"), right=pl.max_horizontal("other", "star")
+    )
+    return met.unique().join(pairs, on=["left", "right"], how="anti").sort("left", "right")
 
 
 def refuse_lost_sources(facts: pl.DataFrame) -> None:
