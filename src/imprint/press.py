@@ -260,7 +260,7 @@ def press(
         written = list(_told(run, "write", len(tasks), progress))
         with timing.stage("describe"):
             manifest = describe(project, pressed.settled, pressed.inputs, written, new)
-        reuse.remember(memory, tasks, written)
+        reuse.remember(memory, data, tasks, written)
     _leave_ledger(place, pressed)
     swap.place_folder(new, place / "dataset")
     result = Build(

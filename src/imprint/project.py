@@ -61,7 +61,6 @@ KNOWN = (DATASET, RECORD, ERRATA, SOURCES, CARD, RELEASES)
 """What imprint reads there; other files are read by nobody but a step."""
 
 LATER_KEYS: dict[Path, Any] = {
-    ("subsets", "by"): "",
     ("limits", "archive_ratio"): None,
 }
 """Keys that are planned and not there yet -> the one value that says what is done today."""

@@ -377,18 +377,16 @@ def column_faults(
                 near = nearest(field, ("language", "source", *extras))
                 fix = f'write "{near}"' if near else f'add "{field}" to schema/record.json'
                 yield Fault(located.at(at), f"{key_of(at)}", f"one of {known}", fix)
-    at = ("splits", "group")
-    group = located.get(at)
-    if isinstance(group, str) and group != "document" and not columns.get(group):
-        single = [column for column, one in columns.items() if one]
-        near = nearest(group, ["document", *single])
-        fix = f'write group = "{near or "document"}"'
-        yield Fault(
-            located.at(at),
-            written(at, group),
-            '"document", "source" or a column of single values',
-            fix,
-        )
+    single = [column for column, one in columns.items() if one]
+    for at, none, usual in (
+        (("splits", "group"), "document", '"document", "source"'),
+        (("subsets", "by"), "", '"", "language", "source"'),
+    ):
+        value = located.get(at)
+        if isinstance(value, str) and value != none and not columns.get(value):
+            fix = f"write {at[1]} = {toml(nearest(value, [none, *single]) or none)}"
+            wanted = f"{usual} or a column of single values"
+            yield Fault(located.at(at), written(at, value), wanted, fix)
 
 
 def _rules(located: Located) -> Iterator[tuple[Path, Any]]:

@@ -16,6 +16,7 @@ from imprint.manifest import Alike
 from imprint.parts import BEFORE, SKETCH, said_in
 from imprint.rooms import dedup, split
 from imprint.rooms.dedup import alike
+from imprint.subsets import subset_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +67,8 @@ class Settled:
     """What was left out because another record says it, and what was held together."""
     parts: tuple[Path, ...]
     """The part files, in path order of their raw files: where the records are."""
+    subsets: Mapping[str | None, str] = dataclasses.field(default_factory=dict)
+    """The name of the subset of each value, in the order of the names; nothing without subsets."""
 
     def record(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Return the release record of this build: id, key, split, place, row.
@@ -98,7 +101,7 @@ def settle(
 
     Raises:
         ProjectError: the release record is damaged.
-        RawError: nothing can be published, or `read.id` names a field that is not unique.
+        RawError: nothing can be published, or the field of `read.id` or `subsets.by` will not do.
     """
     import polars as pl
 
@@ -106,7 +109,7 @@ def settle(
     numbered = _files(files)
     ledger = [_files_ledger(numbered), _refused(parts, folder, numbered)]
     release = releases.highest(releases.recorded(project.schema), settings.version)
-    facts = _facts(parts, folder, numbered, settings.splits.group)
+    facts = _facts(parts, folder, numbered, settings)
     _refuse_nothing(facts, files, ledger)
     facts = _with_released(facts, project, release)
     facts, repeated, cut = _told_apart(facts, parts, folder, settings, processes)
@@ -123,7 +126,8 @@ def settle(
     digest = dataset_digest(project.record.arrow, iter(placed.items()))
     told = _counted(whole, kept, settings, cut)
     paths = tuple(part.accepted(folder) for part in parts)
-    return Settled(kept, whole.select(LEDGER), read, draw, placed, digest, told, paths)
+    named = _named(kept, settings.subsets.by)
+    return Settled(kept, whole.select(LEDGER), read, draw, placed, digest, told, paths, named)
 
 
 def _told_apart(
@@ -228,17 +232,22 @@ def _refused(parts: Sequence[Part], folder: Path, files: pl.DataFrame) -> pl.Dat
     return pl.concat(frames).join(whole_files, on="raw_file", how="inner")
 
 
-def _facts(parts: Sequence[Part], folder: Path, files: pl.DataFrame, group: str) -> pl.DataFrame:
+def _facts(
+    parts: Sequence[Part], folder: Path, files: pl.DataFrame, settings: Settings
+) -> pl.DataFrame:
     """Return a row a record that was accepted, with its part and its row in there."""
     import polars as pl
 
-    frames, first = [], 0
+    frames, first, group = [], 0, settings.splits.group
     for number, part in enumerate(parts):
         table = _open(part.accepted(folder))
         if table is not None:
             names = {name for name in table.schema.names if name.startswith("_")} - {BEFORE, SKETCH}
             wanted = [*dict.fromkeys((*PUBLISHED, *sorted(names), *_column(group)))]
             frame = pl.DataFrame(pl.from_arrow(table.select(wanted))).with_row_index("part_row")
+            if settings.subsets.by:
+                value = pl.Series(pl.from_arrow(table[settings.subsets.by]))
+                frame = frame.with_columns(_subset=value.cast(pl.String))
             record = pl.col("part_row").cast(pl.Int64) + first
             frames.append(frame.with_columns(record=record, part=pl.lit(number, pl.Int64)))
         first += part.accepted_records
@@ -348,6 +357,11 @@ def _placed(kept: pl.DataFrame) -> dict[str, bytes]:
         digests = digests.scatter(renamed, placed_digests(rows["row"].to_list(), placed))
     splits = kept.select("split", digests).group_by("split", maintain_order=True)
     return {str(name): b"".join(rows["placed"].to_list()) for (name,), rows in splits}
+
+
+def _named(kept: pl.DataFrame, by: str) -> dict[str | None, str]:
+    """Return the name of the subset of each value, if there are subsets."""
+    return subset_names(kept["subset"], by) if by else {}
 
 
 def _refuse_nothing(

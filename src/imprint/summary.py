@@ -71,6 +71,7 @@ def build(built: Build, *, profile: bool = False) -> str:
     ]
     facts = [
         ("splits", _pairs(splits)),
+        *_subsets({name: subset.records for name, subset in manifest.subsets.items()}),
         ("languages", _pairs(manifest.languages)),
         ("sources", _pairs({name or "(none)": n for name, n in manifest.sources.items()})),
         ("corrected", "; ".join(corrections) or "nothing"),
@@ -284,6 +285,7 @@ def show(shown: Shown) -> str:
     """Return a first look at a dataset."""
     facts = [
         ("splits", _pairs(shown.splits)),
+        *_subsets(shown.subsets),
         ("columns", ", ".join(shown.columns)),
         ("languages", _pairs(shown.languages)),
         ("sources", _pairs({name or "(none)": n for name, n in shown.sources.items()})),
@@ -343,6 +345,13 @@ def _ledger(records: Records) -> str:
 def _pairs(counts: Mapping[str, int]) -> str:
     """Return names with their counts, the most frequent first where there are many."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _subsets(counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Return the subsets with their counts, if there are any; of many the first."""
+    more = f" and {len(counts) - SHOWN:,} more" if len(counts) > SHOWN else ""
+    shown = dict(list(counts.items())[:SHOWN])
+    return [("subsets", _pairs(shown) + more)] if counts else []
 
 
 def _count(number: int, noun: str) -> str:
