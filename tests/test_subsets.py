@@ -19,7 +19,7 @@ import imprint
 from imprint import catalog, loader, publish, subsets, summary
 from imprint.loader import FRONT
 from imprint.manifest import Manifest
-from imprint.rooms.write import nodes
+from imprint.rooms.write import ROW_GROUP_BYTES, nodes
 from imprint.subsets import divided, subset_name, subset_names
 from tests.projects import make, rows
 
@@ -137,6 +137,10 @@ COLUMNS = st.sampled_from(["language", "source", "topic"])
 
 
 @given(VALUES, COLUMNS)
+@example("default", "source")
+@example("con.txt", "source")
+@example("CON", "language")
+@example("a.", "topic")
 def test_a_name_is_safe(value: str | None, column: str) -> None:
     """A name is a short one of a file on any disk, and no pattern, option or hidden file."""
     name = subset_name(value, column)
@@ -255,7 +259,7 @@ def test_without_subsets_nothing_is_said_of_them(whole: Path) -> None:
 
 def test_a_file_holds_one_value_of_one_split(folder: Path, manifest: Manifest) -> None:
     """Each folder has the records of its value and no other, cut as the tree has it."""
-    listed = []
+    listed: list[str] = []
     for name, subset in manifest.subsets.items():
         for split, facts in subset.splits.items():
             numbers = []
@@ -351,7 +355,7 @@ def test_datasets_loads_each_config(by_topic: Path, manifest: Manifest, tmp_path
     splits = places(everything)
     assert len(splits) == 120
     assert {row["raw_index"]: row["split"] for row in rows(by_topic)} == splits
-    seen = []
+    seen: list[int] = []
     for name, subset in manifest.subsets.items():
         found = datasets.load_dataset(where, name, cache_dir=str(tmp_path))
         assert list(found) == list(subset.splits)
@@ -507,7 +511,7 @@ def test_subsets_that_come_and_go(tmp_path: Path) -> None:
     assert not [path for path in (root / "build" / "dataset" / "data").iterdir() if path.is_dir()]
 
 
-@pytest.mark.parametrize("row_group", [publish.ROW_GROUP_BYTES, 2_000])
+@pytest.mark.parametrize("row_group", [ROW_GROUP_BYTES, 2_000])
 def test_a_small_change_rewrites_little(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row_group: int
 ) -> None:

@@ -115,11 +115,10 @@ def divided(
         yield "", rows, placed
         return
     digests = np.frombuffer(placed, f"V{DIGEST_BYTES}")
-    groups = rows.with_row_index("_row").group_by("subset", maintain_order=True)
-    found = {names[value]: inside for (value,), inside in groups}
+    groups = rows.select("subset").with_row_index("row").group_by("subset", maintain_order=True)
+    found = {names[value]: inside["row"].to_numpy() for (value,), inside in groups}
     for name in sorted(found):
-        places = found[name]["_row"].to_numpy()
-        yield name, found[name].drop("_row"), digests[places].tobytes()
+        yield name, rows[found[name]], digests[found[name]].tobytes()
 
 
 def _is_plain(value: str) -> bool:
