@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imprint.timing import Stage
 
 SHOWN = 20
-"""Lines of a table before the rest is only counted. Chosen: one screen."""
+"""Lines of a table, or subsets, before the rest is only counted. Chosen: one screen."""
 
 EACH = 10
 """Raw files that are listed one by one; where there are more, those read alike share a line."""
