@@ -540,6 +540,16 @@ def test_a_small_change_rewrites_little(
     assert sorted(row["text"] for row in rows(root)) == sorted(each["text"] for each in changed)
 
 
+@pytest.mark.parametrize("column", ["id", "corrections", "nothing", "document"])
+def test_columns_that_divide_nothing_are_refused(tmp_path: Path, column: str) -> None:
+    """Lists, what is no column, and the id, of which each record has its own."""
+    root = project(tmp_path / "p", news(3), f'[subsets]\nby = "{column}"\n')
+    with pytest.raises(imprint.ProjectError) as error:
+        imprint.Project.open(root)
+    assert f'subsets.by = "{column}", wanted "", "language", "source" or ' in str(error.value)
+    assert f'by = "{column}".' not in str(error.value)
+
+
 def test_too_many_subsets_leave_the_old_dataset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

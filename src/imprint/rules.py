@@ -378,15 +378,15 @@ def column_faults(
                 fix = f'write "{near}"' if near else f'add "{field}" to schema/record.json'
                 yield Fault(located.at(at), f"{key_of(at)}", f"one of {known}", fix)
     single = [column for column, one in columns.items() if one]
-    for at, none, usual in (
-        (("splits", "group"), "document", '"document", "source"'),
-        (("subsets", "by"), "", '"", "language", "source"'),
+    shared = [column for column in single if column != "id"]  # each record has an id of its own
+    for at, none, taken, usual in (
+        (("splits", "group"), "document", single, '"document", "source" or a column'),
+        (("subsets", "by"), "", shared, '"", "language", "source" or another column than id'),
     ):
         value = located.get(at)
-        if isinstance(value, str) and value != none and not columns.get(value):
-            fix = f"write {at[1]} = {toml(nearest(value, [none, *single]) or none)}"
-            wanted = f"{usual} or a column of single values"
-            yield Fault(located.at(at), written(at, value), wanted, fix)
+        if isinstance(value, str) and value not in (none, *taken):
+            fix = f"write {at[1]} = {toml(nearest(value, [none, *taken]) or none)}"
+            yield Fault(located.at(at), written(at, value), f"{usual} of single values", fix)
 
 
 def _rules(located: Located) -> Iterator[tuple[Path, Any]]:
