@@ -247,9 +247,8 @@ class History:
 
         for one, other, jaccard, quoted in alike(published):
             if one["split"] != other["split"] and (jaccard >= SIMILAR or quoted >= QUOTED):
-                assert bound(one) and bound(other), (one["raw_file"], other["raw_file"], jaccard)
-            if jaccard >= NEAR:
-                raise AssertionError((one["raw_file"], other["raw_file"], jaccard))
+                assert all(map(bound, (one, other))), (one["raw_file"], other["raw_file"], jaccard)
+            assert jaccard < NEAR, (one["raw_file"], other["raw_file"], jaccard)
 
     def _hold_removals(self, published: list[Any]) -> None:
         """Nothing that was taken down is published."""

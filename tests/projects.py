@@ -65,7 +65,7 @@ def rows(project: Path) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     found: list[dict[str, Any]] = []
-    for path in sorted((project / "build" / "dataset" / "data").glob("*.parquet")):
+    for path in sorted((project / "build" / "dataset" / "data").rglob("*.parquet")):
         split = path.name.split("-")[0]
         found += [row | {"split": split} for row in pq.ParquetFile(path).read().to_pylist()]
     return sorted(found, key=lambda row: (row["raw_file"], row["raw_index"]))

@@ -77,7 +77,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "dangling link": (lambda r: (r / "raw" / "x.txt").symlink_to("nowhere"), "raw/x.txt"),
     "no schema": (lambda r: (r / "schema" / "record.json").write_text("[]"), "schema/record.json"),
     "step": (lambda r: add(r, '[[step]]\nrun = "a.py:f"\n'), "schema/dataset.toml:7"),
-    "subsets": (lambda r: add(r, '[subsets]\nby = "language"\n'), "not there yet"),
+    "subsets": (lambda r: add(r, '[subsets]\nby = "corrections"\n'), "column than id of single"),
     "privacy": (lambda r: add(r, '[privacy]\nemail = "redact"\n'), "not there yet"),
     "removals": (lambda r: (r / "schema" / "removals.toml").write_text(""), "not there yet"),
 }

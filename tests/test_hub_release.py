@@ -94,6 +94,35 @@ def test_a_release(hub: HubServer, project: Path, tmp_path: Path, xet: bool) -> 
     assert not any(TOKEN.encode() in content for content in files(tmp_path).values())
 
 
+LOAD_SUBSETS = """
+    import json
+    from datasets import get_dataset_config_names, load_dataset
+    names = get_dataset_config_names("org/kz-news")
+    found = {name: load_dataset("org/kz-news", name) for name in names}
+    count = lambda rows: sum(split.num_rows for split in rows.values())
+    print(json.dumps({name: count(rows) for name, rows in found.items()}))
+"""
+
+
+def test_subsets_on_the_hub(hub: HubServer, project: Path, tmp_path: Path) -> None:
+    """Subsets come to a dataset that was pushed without: the old files go, each config loads."""
+    client = Client(hub.endpoint, tmp_path, TOKEN)
+    for by in ("raw_index", "raw_file"):
+        done = client.imprint("push", str(project), "org/kz-news")
+        assert done.returncode == 0, done.stderr
+        toml = (project / "schema/dataset.toml").read_text().partition("[subsets]")[0]
+        (project / "schema/dataset.toml").write_text(f'{toml}\n[subsets]\nby = "{by}"\n')
+        assert client.imprint("build", str(project)).returncode == 0
+    done = client.imprint("push", str(project), "org/kz-news")
+    assert done.returncode == 0, done.stderr
+    assert "data/0/" in done.stdout.partition("deleted")[2]
+    there = set(hub.repositories["org/kz-news"].resolve("main").files)
+    assert {path for path in files(project / "build/dataset") if "data/" in path} == {
+        path for path in there if "data/" in path
+    }
+    assert client.run(LOAD_SUBSETS) == {"default": 3, "0.txt": 1, "1.txt": 1, "2.txt": 1}
+
+
 @pytest.mark.parametrize("path", ["raw/0.txt", "schema/dataset.toml"])
 def test_what_changed_since_the_build_is_not_pushed(
     hub: HubServer, project: Path, tmp_path: Path, path: str

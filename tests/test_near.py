@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import imprint
 from imprint import near, propose
-from imprint.rooms import shingles
+from imprint.rooms import sketch
 from tests.projects import ledger, make, rows
 
 WORDS = [f"kata{n}" for n in range(2000)]
@@ -199,7 +199,7 @@ def pairs_of(folder: Path, texts: list[list[str]]) -> dict[tuple[int, int], tupl
     for key, some in (("a", texts[:half]), ("b", texts[half:])):
         part = Part(key, (), (), "", len(some))
         column = pa.array([" ".join(each) for each in some], pa.string())
-        sketched = shingles.sketch(column, 0)
+        sketched = sketch.sketch(column, 0)
         with Sink(part.accepted(folder)) as sink:
             sink.write(with_sketches(pa.record_batch({"text": column}), sketched))
         write_sketches(part, folder, [sketched])

@@ -81,7 +81,7 @@ def test_everything_that_is_there(tmp_path: Path) -> None:
         "[source]\nstrip = false\nrequired = true\n"
         "[dedup]\nexact = false\nnear = 0\n"
         '[splits]\nshares = { b = 0.7, a = 0.30 }\ngroup = "source"\nsalt = "s"\n'
-        '[subsets]\nby = ""\n[privacy]\nemail = "keep"\n'
+        '[subsets]\nby = "language"\n[privacy]\nemail = "keep"\n'
         "[write]\nshard_bytes = 1\n[limits]\nrecord_bytes = 5\nfile_records = 6\n"
         '[statement]\nlimitations = "few"\n'
     )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from imprint.characters import BLANKLESS
 from imprint.rooms import shingles as room
+from imprint.rooms import sketch
 
 LETTERS = "abcXYZéÉßñçÖøŁşƯếẾжЖя٣عرﻻहि中文字ひカ한글ไทย𝒜𠀀"
 SIGNS = " \n\t.,;:-_'’“”«»…—()/\u200d\U0001f600"
@@ -90,27 +91,27 @@ def test_sketches_are_nested() -> None:
     draw = np.random.default_rng(0)
     long = " ".join(f"w{n}" for n in draw.integers(0, 10_000, 3000))
     short = " ".join(long.split()[100:160])
-    found = room.sketch(pa.array([long, short]), first=5)
-    mask = (1 << room.ROW_BITS) - 1
+    found = sketch.sketch(pa.array([long, short]), first=5)
+    mask = (1 << sketch.ROW_BITS) - 1
     one, other = (
-        {entry >> room.ROW_BITS for entry in found.sketches.tolist() if entry & mask == row}
+        {entry >> sketch.ROW_BITS for entry in found.sketches.tolist() if entry & mask == row}
         for row in (5, 6)
     )
-    every = {h >> 64 - room.HASH_BITS for h in room.shingles(pa.array([short])).hashes.tolist()}
+    every = {h >> 64 - sketch.HASH_BITS for h in room.shingles(pa.array([short])).hashes.tolist()}
     assert one & every <= other <= every
-    assert 2996 / room.RATE * 0.8 < len(one) < 2996 / room.RATE * 1.2
-    assert room.FULL / 2 < len(other) < room.FULL * 2
+    assert 2996 / sketch.RATE * 0.8 < len(one) < 2996 / sketch.RATE * 1.2
+    assert sketch.FULL / 2 < len(other) < sketch.FULL * 2
 
 
 @given(st.lists(TEXT, max_size=8), st.integers(0, 100))
 def test_sketch_of_a_short_text_is_whole(texts: list[str], first: int) -> None:
     """A text of few shingles has all of them in its sketch, each once, in ascending order."""
-    found = room.sketch(pa.array(texts, pa.string()), first)
+    found = sketch.sketch(pa.array(texts, pa.string()), first)
     each = room.distinct(room.shingles(pa.array(texts, pa.string())))
     rows = np.repeat(np.arange(len(texts)), each.counts)
-    few = each.counts[rows] <= room.FULL
-    short = each.hashes >> np.uint64(room.EXACT_BITS - room.HASH_BITS)
-    entries = (short << np.uint64(room.ROW_BITS)) + (rows + first).astype(np.uint64)
+    few = each.counts[rows] <= sketch.FULL
+    short = each.hashes >> np.uint64(room.EXACT_BITS - sketch.HASH_BITS)
+    entries = (short << np.uint64(sketch.ROW_BITS)) + (rows + first).astype(np.uint64)
     assert set(entries[few].tolist()) <= set(found.sketches.tolist())
     for entries in (found.sketches, found.bands):
         assert (entries[1:] > entries[:-1]).all() or found.bands is entries
@@ -123,10 +124,10 @@ def test_near_equal_texts_share_a_band() -> None:
     text = [f"w{n}" for n in draw.integers(0, 10_000, 400)]
     edited = [*text[:200], "other", *text[201:]]
     strange = [f"w{n}" for n in draw.integers(0, 10_000, 400)]
-    rows = room.sketch(pa.array([" ".join(each) for each in (text, edited, strange)]), 0).bands
-    mask = (1 << room.ROW_BITS) - 1
+    rows = sketch.sketch(pa.array([" ".join(each) for each in (text, edited, strange)]), 0).bands
+    mask = (1 << sketch.ROW_BITS) - 1
     one, two, three = (
-        {entry >> room.ROW_BITS for entry in rows.tolist() if entry & mask == row}
+        {entry >> sketch.ROW_BITS for entry in rows.tolist() if entry & mask == row}
         for row in range(3)
     )
     assert len(one & two) > len(one) / 2

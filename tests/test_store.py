@@ -117,13 +117,13 @@ def put(s3: dict[str, str], project: Path, name: str) -> str:
 
 
 def shards(s3: dict[str, str], name: str) -> dict[str, bytes]:
-    """Return the shards of a dataset on the S3, by their names without the digest."""
+    """Return the shards of a dataset on the S3, by their paths without the digest."""
     import hashlib
 
     files, found = opened(s3), {}
     for path in files.find(f"bucket/{name}/build/dataset/data"):
         content = files.cat_file(path)
-        stem, _, digest = path.rpartition("/")[2].removesuffix(".parquet").rpartition("-")
+        stem, _, digest = path.partition("/data/")[2].removesuffix(".parquet").rpartition("-")
         assert digest == hashlib.sha256(content).hexdigest()[:16]
         found[f"{stem}.parquet"] = content
     return found
@@ -139,7 +139,9 @@ def same(s3: dict[str, str], name: str, project: Path) -> None:
     here, there = Manifest.open(project / "build" / "dataset"), manifest(s3, name)
     assert (there.digest, there.records) == (here.digest, here.records)
     data = project / "build" / "dataset" / "data"
-    assert shards(s3, name) == {path.name: path.read_bytes() for path in data.iterdir()}
+    assert shards(s3, name) == {
+        path.relative_to(data).as_posix(): path.read_bytes() for path in data.rglob("*.parquet")
+    }
     assert {file.path for file in there.files} | {"imprint.json"} == {
         path.partition("/build/dataset/")[2]
         for path in opened(s3).find(f"bucket/{name}/build/dataset")
@@ -192,6 +194,40 @@ def test_small_change_rewrites_little(s3: dict[str, str], here: Path, tmp_path: 
     after = files.find("bucket/two/build/dataset/data", detail=True)
     fresh = [path for path, info in after.items() if before.get(path) != info["LastModified"]]
     assert 1 <= len(fresh) <= 2 < len(after)
+
+
+def test_subsets_have_folders_there_too(s3: dict[str, str], tmp_path: Path) -> None:
+    """Shards of two folders that have one name, and their row groups, are told apart."""
+    lines = [
+        json.dumps({"text": f"{text!s}{n}", "publisher": ["data", "groups.new", None][n % 3]})
+        for n, text in enumerate(sentences(90).values())
+    ]
+    more = '[read.fields]\nsource = "publisher"\n[subsets]\nby = "source"\n'
+    project = make(tmp_path / "corpus", {"a.jsonl": "\n".join(lines)}, more=more)
+    url = put(s3, project, "subsets")
+    code = (
+        "import imprint, imprint.publish as publish\n"
+        "publish.ROW_GROUP_BYTES = 4_000\n"
+        "if __name__ == '__main__':\n"
+        "    imprint.build({!r}, workers=1)\n"
+    )
+    for text in ("", "Rusia mengirim delegasi ke Yerevan."):
+        if text:
+            lines[0] = json.dumps({"text": text, "publisher": "data"})
+            (project / "raw" / "a.jsonl").write_text("\n".join(lines))
+            opened(s3).pipe_file("bucket/subsets/raw/a.jsonl", "\n".join(lines).encode())
+        for where in (str(project), url):
+            call = [sys.executable, "-c", code.format(where)]
+            subprocess.run(call, env=os.environ | s3, check=True)
+        same(s3, "subsets", project)
+    found = shards(s3, "subsets")
+    assert {path.rpartition("/")[0] for path in found} == {
+        "data",
+        "groups.new",
+        "alhurra-e65e483de765",
+    }
+    train = found["data/train-1.parquet"]
+    assert pq.ParquetFile(pa.BufferReader(train)).num_row_groups > 1
 
 
 def test_an_erratum_that_comes_is_kept(s3: dict[str, str], tmp_path: Path) -> None:

@@ -126,8 +126,8 @@ class Away:
                     stub = re.sub(r"-[0-9a-f]{16}\.parquet$", ".parquet", name)
                     listed[store.home / stub] = name
         self._shards = listed
-        for path in (store.home / DATA).glob("*"):
-            if path not in listed:
+        for path in (store.home / DATA).rglob("*"):
+            if path not in listed and not path.is_dir():
                 path.unlink()
 
     def leave(self) -> None:
@@ -178,7 +178,7 @@ class Away:
                 name = f"{CACHE}/{argument.folder.name}/{result.key}{suffix}"
                 self._store.bring(name)
                 self._before[name] = self._digest(name)
-        elif hasattr(argument, "path") and _is_shard(result.path):
+        elif hasattr(argument, "path") and _shard(result.path, self._store.home):
             with machine_faults(result.path):
                 result.path.parent.mkdir(parents=True, exist_ok=True)
                 with result.path.open("wb") as stub:
@@ -312,14 +312,15 @@ def _fetched(task: There, given: RawInput, within: Range | None = None) -> RawIn
 
 def _kept(task: There, written: Written, path: Path) -> Written:
     """Put a shard or a row group on the store; return it as its task named it."""
-    name = f"{DATA}/{written.name_on_store}" if _is_shard(path) else f"{GROUPS}/{path.name}"
-    task.store.keep(name, written.path)
+    shard = _shard(path.with_name(written.name_on_store), task.home)
+    task.store.keep(f"{DATA}/{shard}" if shard else f"{GROUPS}/{path.name}", written.path)
     return dataclasses.replace(written, path=path)
 
 
-def _is_shard(path: Path) -> bool:
-    """Say whether a file belongs to the dataset; others are row groups to be joined."""
-    return path.parent.name == "data"
+def _shard(path: Path, home: Path) -> str:
+    """Return where in data/ a shard of the dataset is; "" of a row group that is to be joined."""
+    data = home / f"build/dataset{NEW}/data"
+    return path.relative_to(data).as_posix() if path.is_relative_to(data) else ""
 
 
 def _name(task: There, path: Path) -> str:

@@ -10,10 +10,10 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from imprint.loader import BEGIN, END
+from imprint.loader import BEGIN, DEFAULT, END
 
 if TYPE_CHECKING:
-    from imprint.manifest import Manifest
+    from imprint.manifest import Manifest, Split
 
 SIZES = (
     (1_000, "n<1K"),
@@ -79,41 +79,52 @@ def card(manifest: Manifest, written: str) -> str:
 def front_matter(manifest: Manifest) -> dict[str, Any]:
     """Return what stands in the card's front matter.
 
-    The configuration carries the version and a description with the digest: `datasets` caches by
+    Each configuration carries the version and a description with the digest: `datasets` caches by
     the folder's name and the front matter, so a rebuilt dataset would else be served from the old
-    cache.
+    cache. Of several, `default` is what is loaded where none is named.
     """
-    files = {file.path: file.bytes for file in manifest.files}
-    data = [
-        {"split": name, "path": split.files[0] if len(split.files) == 1 else list(split.files)}
-        for name, split in manifest.splits.items()
-    ]
-    splits = [
-        {"name": name, "num_bytes": split.bytes, "num_examples": split.records}
-        for name, split in manifest.splits.items()
-    ]
-    shards = [path for split in manifest.splits.values() for path in split.files]
+    configs = {DEFAULT: manifest.splits}
+    configs |= {name: subset.splits for name, subset in manifest.subsets.items()}
+    sizes = {file.path: file.bytes for file in manifest.files}
+    told = [_info(name, splits, manifest, sizes) for name, splits in configs.items()]
     return {
         "license": manifest.license,
         "language": list(manifest.declared_languages),
         "pretty_name": manifest.title,
         "size_categories": [_size(manifest.records.published)],
         "tags": ["imprint"],
-        "configs": [
-            {
-                "config_name": "default",
-                "version": manifest.version.split("-")[0],
-                "description": f"{manifest.name} {manifest.version}, rows {manifest.digest}",
-                "data_files": data,
-            }
+        "configs": [_config(name, splits, manifest) for name, splits in configs.items()],
+        "dataset_info": told[0] if len(told) == 1 else told,
+    }
+
+
+def _config(name: str, splits: dict[str, Split], manifest: Manifest) -> dict[str, Any]:
+    """Return which files a configuration reads."""
+    return {
+        "config_name": name,
+        "version": manifest.version.split("-")[0],
+        "description": f"{manifest.name} {manifest.version}, rows {manifest.digest}",
+        "data_files": [
+            {"split": name, "path": split.files[0] if len(split.files) == 1 else list(split.files)}
+            for name, split in splits.items()
         ],
-        "dataset_info": {
-            "config_name": "default",
-            "features": [_feature(name, each) for name, each in manifest.features.items()],
-            "splits": splits,
-            "download_size": sum(files[path] for path in shards),
-            "dataset_size": sum(split.bytes for split in manifest.splits.values()),
-        },
+    }
+
+
+def _info(
+    name: str, splits: dict[str, Split], manifest: Manifest, sizes: dict[str, int]
+) -> dict[str, Any]:
+    """Return what a configuration holds, given the size of each file."""
+    shards = [path for split in splits.values() for path in split.files]
+    return {
+        "config_name": name,
+        "features": [_feature(name, each) for name, each in manifest.features.items()],
+        "splits": [
+            {"name": name, "num_bytes": split.bytes, "num_examples": split.records}
+            for name, split in splits.items()
+        ],
+        "download_size": sum(sizes[path] for path in shards),
+        "dataset_size": sum(split.bytes for split in splits.values()),
     }
 
 

@@ -30,6 +30,14 @@ FIRST = 3
 """Records that a first look shows."""
 
 
+MISSING: dict[type[Exception], str] = {
+    loader.NoSuchConfigError: "config",
+    loader.NoSuchSplitError: "split",
+    loader.NoSuchColumnError: "column",
+}
+"""What a dataset can lack, by the error that says so."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shown:
     """A first look at a dataset."""
@@ -40,6 +48,8 @@ class Shown:
     license: str
     splits: dict[str, int]
     """Records by split."""
+    subsets: dict[str, int]
+    """Records by subset, beside the config that has all."""
     columns: tuple[str, ...]
     languages: dict[str, int]
     sources: dict[str, int]
@@ -54,6 +64,7 @@ def load(
     revision: str | None = None,
     columns: Sequence[str] | None = None,
     streaming: bool = False,
+    config: str | None = None,
 ) -> datasets.DatasetDict | datasets.Dataset:
     """Load a dataset, its files checked against its manifest first.
 
@@ -63,9 +74,10 @@ def load(
         revision: branch, tag or commit of one on the Hub.
         columns: the columns to read; by default all.
         streaming: read while iterating.
+        config: one subset, where the dataset has any; by default all records.
 
     Raises:
-        UsageError: there is no such dataset, split or column.
+        UsageError: there is no such dataset, subset, split or column.
         DatasetError: a file is missing, altered or was added.
         HubError: the Hub cannot be reached, or does not give the dataset out.
     """
@@ -74,10 +86,9 @@ def load(
     if columns is not None:
         wanted = [columns] if isinstance(columns, str) else list(columns)
     try:
-        return loader.open_dataset(folder, split, wanted, streaming)
-    except (loader.NoSuchSplitError, loader.NoSuchColumnError) as error:
-        kind = "split" if isinstance(error, loader.NoSuchSplitError) else "column"
-        wants = f"a {kind} that is there"
+        return loader.open_dataset(folder, split, wanted, streaming, config)
+    except tuple(MISSING) as error:
+        wants = f"a {MISSING[type(error)]} that is there"
         fix = "name one of these, or none for all"
         raise UsageError(Fault(name, str(error), wants, fix)) from error
     except loader.FolderNameError as error:
@@ -150,6 +161,7 @@ def show(name: str) -> Shown:
         folder,
         manifest.license,
         {split: facts.records for split, facts in manifest.splits.items()},
+        {subset: facts.records for subset, facts in manifest.subsets.items()},
         tuple(manifest.features),
         manifest.languages,
         manifest.sources,

@@ -105,9 +105,18 @@ def _splits(manifest: Manifest) -> dict[str, Any]:
 
 
 def _record_sets(manifest: Manifest) -> list[dict[str, Any]]:
-    """Return a record set for each split, or for each of its shards where there are several."""
+    """Return a record set for each split, or for each of its shards where there are several.
+
+    Where there are subsets, it is for each split of each of them: together these are all records.
+    """
     found = []
-    for name, split in manifest.splits.items():
+    # No split has a dot in its name, so no two of these are the same.
+    splits = {
+        f"{subset}.{name}": split
+        for subset, each in manifest.subsets.items()
+        for name, split in each.splits.items()
+    }
+    for name, split in (splits or manifest.splits).items():
         for path in split.files:
             number = path.removesuffix(".parquet").rpartition("-")[2]
             key = name if len(split.files) == 1 else f"{name}-{number}"

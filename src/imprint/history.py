@@ -149,7 +149,7 @@ def _unpacked(wheel: Path, scratch: Path) -> Path:
         raise DatasetError(
             Fault(str(wheel), str(error), "a data wheel", "press or fetch it again")
         ) from error
-    found = sorted(scratch.glob(f"*/**/{MANIFEST}"))
+    found = sorted(path for path in scratch.glob(f"*/**/{MANIFEST}") if path.is_file())
     if not found:
         told, fix = f"no {MANIFEST} in it", 'name one that "imprint wheel" pressed'
         raise DatasetError(Fault(str(wheel), told, "a data wheel", fix))

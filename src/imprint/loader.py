@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MANIFEST = "imprint.json"
 CARD = "README.md"
 
+DEFAULT = "default"
+"""The config that has all records, and that `datasets` loads where none is named."""
+
 BEGIN, END = b"<!-- imprint:begin -->", b"<!-- imprint:end -->"
 """What our part of the card lies between; what stands outside is anyone's."""
 
@@ -60,11 +63,19 @@ class NoSuchSplitError(KeyError):
         return str(self.args[0])
 
 
+class NoSuchConfigError(KeyError):
+    """A subset was asked for that the dataset does not have."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 def open_dataset(
     folder: str | os.PathLike[str],
     split: str | None = None,
     columns: list[str] | None = None,
     streaming: bool = False,
+    config: str | None = None,
 ) -> datasets.DatasetDict | datasets.Dataset:
     """Open the dataset in a folder, its files checked first.
 
@@ -73,9 +84,11 @@ def open_dataset(
         split: one split; by default all, as a `DatasetDict`.
         columns: the columns to read; by default all.
         streaming: read while iterating, and copy nothing into the cache of `datasets`.
+        config: one subset; by default all records.
 
     Raises:
         DatasetAlteredError: a file is missing, altered or was added.
+        NoSuchConfigError: there is no such subset.
         NoSuchSplitError: there is no such split; says so where it was left out for being empty.
         NoSuchColumnError: there is no such column.
         FolderNameError: `datasets` cannot read from a folder of that name.
@@ -86,12 +99,16 @@ def open_dataset(
     root = str(Path(folder).resolve())
     if PATTERN.search(root):
         raise FolderNameError(f"{root}: datasets takes *, ?, [...] and :: for a pattern")
-    splits = manifest["splits"]
+    within = _known_config(config, manifest)
+    splits = within["splits"]
     if split is not None and split not in splits:
-        empty = split in manifest.get("empty_splits", ())
-        why = "was left out because no record fell to it" if empty else "is not in this dataset"
+        empty = split in within.get("empty_splits", ())
+        where = "dataset" if config in {None, DEFAULT} else f"subset, {config}"
+        why = "was left out because no record fell to it" if empty else f"is not in this {where}"
         raise NoSuchSplitError(f"split {split!r} {why}; there are {', '.join(splits)}")
     given: dict[str, Any] = {"split": split, "streaming": streaming}
+    if config is not None:
+        given["name"] = config
     if columns is not None:
         given["columns"] = _known_columns(list(columns), manifest.get("features"))
     return datasets.load_dataset(root, **given)
@@ -167,6 +184,17 @@ def front_and_block(card: bytes) -> bytes:
     start, end = card.find(BEGIN, behind), card.find(END, behind)
     block = card[start : end + len(END)] if 0 <= start < end else b""
     return card[:behind] + block
+
+
+def _known_config(config: str | None, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return what the manifest says of a subset that was asked for, or of the whole."""
+    if config is None or config == DEFAULT:
+        return manifest
+    subsets: dict[str, dict[str, Any]] = manifest.get("subsets", {})
+    if config not in subsets:
+        known = ", ".join([DEFAULT, *subsets])
+        raise NoSuchConfigError(f"config {config!r} is not in this dataset; there are {known}")
+    return subsets[config]
 
 
 def _known_columns(columns: list[str], features: dict[str, Any] | None) -> list[str]:

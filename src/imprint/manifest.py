@@ -68,6 +68,21 @@ class Split(msgspec.Struct, frozen=True):
     files: tuple[str, ...]
 
 
+class Subset(msgspec.Struct, frozen=True):
+    """The records that have one value in the column by which the dataset is divided."""
+
+    value: str | None
+    """As text; None: of the records that have none."""
+    splits: dict[str, Split]
+    empty_splits: tuple[str, ...]
+    """Declared splits that got no record of it, and so are left out of it."""
+
+    @property
+    def records(self) -> int:
+        """Return how many records it has."""
+        return sum(split.records for split in self.splits.values())
+
+
 class Corrected(msgspec.Struct, frozen=True):
     """One declared erratum, and what it did among the published records."""
 
@@ -162,6 +177,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How new records were drawn: by rank within quotas, or by their hash alone."""
     group: str
     """What the splits never divide."""
+    subsets_by: str = ""
+    """The column by whose values there are subsets; "": there are none."""
+    subsets: dict[str, Subset] = {}
+    """By the name of the config that each is, in the order of the names."""
     alike: Alike | None = None
     languages: dict[str, int]
     declared_languages: tuple[str, ...]

@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from imprint.parts import SKETCH, WORDS, Part, column, numbered
 from imprint.propose import RECORD_BITS, apart, expected, proposed
-from imprint.rooms.shingles import (
-    EXACT_BITS,
-    HASH_BITS,
-    WIDTH,
-    distinct,
-    limits,
-    shingles,
-)
+from imprint.rooms.shingles import EXACT_BITS, WIDTH, distinct, shingles
+from imprint.rooms.sketch import HASH_BITS, limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

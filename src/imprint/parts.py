@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from imprint.partitions import Partition
-    from imprint.rooms.shingles import Numbers, Sketched
+    from imprint.rooms.shingles import Numbers
+    from imprint.rooms.sketch import Sketched
 
 BEFORE = "_before"
 """Column of the texts as they were before they were corrected, where they are others now; of

@@ -32,7 +32,7 @@ from imprint.rooms.read import (
     read,
     read_many,
 )
-from imprint.rooms.shingles import sketch
+from imprint.rooms.sketch import sketch
 from imprint.rooms.source import require, source
 from imprint.rooms.step import note, take
 from imprint.swap import machine_faults, write_file
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from imprint.partitions import Partition, Recipe, Stretch
     from imprint.records import RecordSchema
-    from imprint.rooms.shingles import Sketched
+    from imprint.rooms.sketch import Sketched
 
 BATCH_BYTES = 8_000_000
 """Text in one batch. Measured: smaller ones pay for each call, larger ones leave the cache."""

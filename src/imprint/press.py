@@ -264,7 +264,7 @@ def press(
         written = list(_told(run, "write", len(tasks), progress))
         with timing.stage("describe"):
             manifest = describe(project, pressed.settled, pressed.inputs, written, new)
-        reuse.remember(memory, tasks, written)
+        reuse.remember(memory, data, tasks, written)
     _leave_ledger(place, pressed)
     swap.place_folder(new, place / "dataset")
     ledger, url = place / "rejected.jsonl", project.url and f"{project.url}/build/dataset"

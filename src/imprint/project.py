@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from imprint import rules
+from imprint import relations, rules
 from imprint.declare import declared, nearest, toml, written
 from imprint.errors import Fault, ImprintError, ProjectError, UsageError
 from imprint.places import decode, read_toml
@@ -64,7 +64,6 @@ KNOWN = (DATASET, RECORD, ERRATA, SOURCES, REMOVALS, CARD, RELEASES)
 """What imprint reads there; other files are read by nobody but a step."""
 
 LATER_KEYS: dict[Path, Any] = {
-    ("subsets", "by"): "",
     ("limits", "archive_ratio"): None,
 }
 """Keys that are planned and not there yet -> the one value that says what is done today."""
@@ -188,18 +187,18 @@ def _rule_faults(
 ) -> Iterator[Fault]:
     """Yield what breaks a rule that is not one of a single value's form."""
     if dataset is not None:
-        yield from rules.share_faults(dataset)
-        yield from rules.language_faults(dataset)
+        yield from relations.share_faults(dataset)
+        yield from relations.language_faults(dataset)
     if dataset is not None and record is not None:
         properties = record.document["properties"].items()
         single = {name: json_type(each) not in ("array", "object") for name, each in properties}
-        yield from rules.column_faults(dataset, single, record.extras)
+        yield from relations.column_faults(dataset, single, record.extras)
     if errata is not None:
-        yield from rules.expression_faults(errata)
+        yield from relations.expression_faults(errata)
     if sources is not None:
-        yield from rules.publisher_faults(sources)
+        yield from relations.publisher_faults(sources)
     if removals is not None:
-        yield from rules.removal_faults(removals)
+        yield from relations.removal_faults(removals)
 
 
 def _found(path: str | pathlib.Path) -> tuple[pathlib.Path, Store | None]:

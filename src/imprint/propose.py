@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 from imprint.parts import Part, numbered
 from imprint.rooms.dedup.alike import CONTAINED
-from imprint.rooms.shingles import HASH_BITS, ROW_BITS, WIDTH, limits
+from imprint.rooms.shingles import WIDTH
+from imprint.rooms.sketch import HASH_BITS, ROW_BITS, limits
 from imprint.swap import NEW
 
 if TYPE_CHECKING:

@@ -25,11 +25,13 @@ from imprint.manifest import (
     Records,
     Split,
     Stepped,
+    Subset,
     own_digest,
     tools,
 )
 from imprint.rooms.step import MARK
 from imprint.rooms.write import ROW_GROUP_BYTES, Piece, RowGroup, Shard, nodes
+from imprint.subsets import divided
 from imprint.swap import write_file
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ OTHER_BYTES = 256
 def shards(settled: Settled, project: Project, folder: Path, *, held: bool) -> list[Shard]:
     """Return the shards of every split, cut by the hashes of the document keys.
 
+    Where there are subsets, each of them has a folder, and its splits are cut by themselves.
+
     Args:
         settled: the published records by split and in the order of their rows.
         project: what it declares on writing.
@@ -60,9 +64,13 @@ def shards(settled: Settled, project: Project, folder: Path, *, held: bool) -> l
     """
     made_with = msgspec.json.encode([tools(), own_digest(), str(project.record.arrow)])
     found = []
-    for (name,), rows in settled.kept.group_by("split", maintain_order=True):
+    divisions = (
+        (str(split), *division)
+        for (split,), whole in settled.kept.group_by("split", maintain_order=True)
+        for division in divided(whole, settled.placed[str(split)], settled.subsets)
+    )
+    for split, subset, rows, placed in divisions:
         hashes, sizes = rows["hash"].to_numpy(), rows["text_bytes"].to_numpy()
-        placed = settled.placed[str(name)]
         for node in nodes(hashes, sizes, project.settings.write.shard_bytes):
             inside = slice(node.start, node.end)
             cuts = nodes(hashes[inside], sizes[inside] + OTHER_BYTES, ROW_GROUP_BYTES, node.number)
@@ -72,7 +80,8 @@ def shards(settled: Settled, project: Project, folder: Path, *, held: bool) -> l
                 digests = placed[start * DIGEST_BYTES : end * DIGEST_BYTES]
                 key = hashlib.sha256(made_with + digests).hexdigest()
                 groups.append(_row_group(rows[start:end], settled.parts, key, held=held))
-            found.append(Shard(folder / f"{name}-{node.number}.parquet", tuple(groups)))
+            path = folder / subset / f"{split}-{node.number}.parquet"
+            found.append(Shard(path, tuple(groups)))
     return found
 
 
@@ -95,10 +104,12 @@ def describe(
     Returns:
         The manifest as it was written, which lists every other file.
     """
-    names = [each.name_on_store if project.store else each.path.name for each in written]
+    paths = [
+        each.path.with_name(each.name_on_store) if project.store else each.path for each in written
+    ]
     shards = tuple(
-        File(f"data/{name}", each.bytes, each.sha256)
-        for name, each in zip(names, written, strict=True)
+        File(path.relative_to(folder).as_posix(), each.bytes, each.sha256)
+        for path, each in zip(paths, written, strict=True)
     )
     facts = _facts(project, settled, inputs, shards)
     write_file(folder / CROISSANT, croissant.croissant(facts).encode())
@@ -208,10 +219,8 @@ def _facts(
     shards: tuple[File, ...],
 ) -> Manifest:
     """Return the manifest of a dataset whose card is still to be written."""
-    import polars as pl
-
     said, kept = project.settings, settled.kept
-    splits = _splits(kept, shards)
+    splits = _splits(kept, [file.path for file in shards])
     return Manifest(
         name=said.name,
         version=said.version,
@@ -224,13 +233,15 @@ def _facts(
         authors=said.authors,
         date=said.date,
         records=counts(settled),
-        files_rejected=settled.ledger.filter(pl.col("raw_index").is_null()).height,
+        files_rejected=settled.ledger["raw_index"].null_count(),
         rejected=reasons(settled),
         splits=splits,
         empty_splits=tuple(name for name in said.splits.shares if name not in splits),
         draw=settled.draw,
         alike=settled.alike,
         group=said.splits.group,
+        subsets_by=said.subsets.by,
+        subsets=_subsets(settled, list(said.splits.shares), shards),
         languages=_by_count(kept["language"]),
         declared_languages=said.languages,
         sources=_by_count(kept["source"].fill_null("")),
@@ -247,16 +258,39 @@ def _facts(
     )
 
 
-def _splits(kept: pl.DataFrame, shards: Sequence[File]) -> dict[str, Split]:
-    """Return what each split holds, in the order of the splits."""
+def _splits(kept: pl.DataFrame, paths: Sequence[str]) -> dict[str, Split]:
+    """Return what each split holds, in the order of the splits.
+
+    Args:
+        kept: the records, by split.
+        paths: of the shards, each named for its split.
+    """
     return {
         str(name): Split(
             rows.height,
             int(rows["text_bytes"].sum()),
-            tuple(file.path for file in shards if file.path.startswith(f"data/{name}-")),
+            tuple(path for path in paths if path.rpartition("/")[2].startswith(f"{name}-")),
         )
         for (name,), rows in kept.group_by("split", maintain_order=True)
     }
+
+
+def _subsets(
+    settled: Settled, declared: Sequence[str], shards: Sequence[File]
+) -> dict[str, Subset]:
+    """Return what each subset holds, in the order of their names."""
+    if not settled.subsets:
+        return {}
+    paths: dict[str, list[str]] = {}
+    for file in shards:
+        paths.setdefault(file.path.split("/")[1], []).append(file.path)
+    found = {}
+    for (value,), rows in settled.kept.group_by("subset", maintain_order=True):
+        name = settled.subsets[value]
+        splits = _splits(rows, paths[name])
+        empty = tuple(each for each in declared if each not in splits)
+        found[name] = Subset(value, splits, empty)
+    return {name: found[name] for name in settled.subsets.values()}
 
 
 def _by_count(column: pl.Series) -> dict[str, int]:

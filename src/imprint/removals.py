@@ -10,7 +10,8 @@ from imprint.errors import Fault, ProjectError
 from imprint.fingerprint import MOST, Fingerprint
 from imprint.near import runs
 from imprint.parts import SKETCH, column, numbered
-from imprint.rooms.shingles import HASH_BITS, ROW_BITS, WIDTH, limits
+from imprint.rooms.shingles import WIDTH
+from imprint.rooms.sketch import HASH_BITS, ROW_BITS, limits
 from imprint.settings import glob_matches
 from imprint.swap import machine_faults, write_file
 
@@ -119,9 +120,8 @@ def recognised(
         for each in map(Fingerprint.parse, removal.fingerprints)
         if each.digest not in there
     ]
-    empty = pl.DataFrame(schema={"text_digest": pl.Binary, "removal": pl.Int64})
     if not prints:
-        return empty
+        return pl.DataFrame(schema={"text_digest": pl.Binary, "removal": pl.Int64})
     known = pl.DataFrame(
         {"start": [each.digest for _, each in prints], "removal": [number for number, _ in prints]}
     )
@@ -131,10 +131,16 @@ def recognised(
     numbers = [prints[n][0] for n in like["print"]]
     alike = like.with_columns(removal=pl.Series(numbers, dtype=pl.Int64)).join(facts, on="record")
     found = pl.concat(each.select("id", "text_digest", "removal") for each in (same, alike))
-    allowed = [(name, number) for number, removal in enumerate(removals) for name in removal.allow]
-    let = pl.DataFrame(allowed, {"id": pl.String, "removal": pl.Int64}, orient="row")
-    found = found.join(let, on=["id", "removal"], how="anti")
+    found = found.join(_allowed(removals), on=["id", "removal"], how="anti")
     return found.group_by("text_digest").agg(pl.col("removal").min())
+
+
+def _allowed(removals: Sequence[Removal]) -> pl.DataFrame:
+    """Return the records that only look like what a removal took out: `id` and `removal`."""
+    import polars as pl
+
+    allowed = [(name, number) for number, each in enumerate(removals) for name in each.allow]
+    return pl.DataFrame(allowed, {"id": pl.String, "removal": pl.Int64}, orient="row")
 
 
 def fingerprints(

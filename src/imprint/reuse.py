@@ -139,14 +139,15 @@ def recall(memory: Path, data: Path) -> Shelf:
     return Shelf(shards, groups)
 
 
-def remember(memory: Path, shards: Sequence[Shard], written: Sequence[Written]) -> None:
-    """Note which row groups the shards of a build have."""
+def remember(memory: Path, data: Path, shards: Sequence[Shard], written: Sequence[Written]) -> None:
+    """Note which row groups the shards of a build have, by their paths in the folder `data`."""
     known = {}
     for shard, each in zip(shards, written, strict=True):
         stamp = _stamp(each.path)
         if stamp is not None:
             keys = tuple(group.key for group in shard.groups)
-            known[each.path.name] = Known(*stamp, each.sha256, keys)
+            name = each.path.relative_to(data).as_posix()
+            known[name] = Known(*stamp, each.sha256, keys)
     write_file(memory, msgspec.json.encode(known))
 
 
@@ -178,7 +179,9 @@ def write_shards(
         for group in shard.groups:
             source = shelf.groups.get(group.key)
             if source is None:
-                source = Source(scratch / f"{shard.path.stem}.{len(sources)}.parquet", 0)
+                # Shards of two folders have one name: that of the folder tells them apart.
+                name = f"{shard.path.parent.name}.{shard.path.stem}.{len(sources)}.parquet"
+                source = Source(scratch / name, 0)
                 tasks.append(WriteGroup(source.path, group, record))
             sources.append(source)
         joins.append(JoinGroups(shard.path, tuple(sources)))

@@ -16,7 +16,7 @@ import msgspec
 from imprint.parts import Part, Sink, by_file, digest_files, kept, write_sketches
 from imprint.prepare import batches, prepare
 from imprint.rooms.choose import choose, document_hashes
-from imprint.rooms.shingles import sketch
+from imprint.rooms.sketch import sketch
 from imprint.swap import machine_faults, write_file
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from imprint.partitions import Partition
-    from imprint.rooms.shingles import Sketched
+    from imprint.rooms.sketch import Sketched
 
     Hashes = npt.NDArray[np.uint64]
 

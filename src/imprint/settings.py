@@ -127,9 +127,10 @@ class Splits(Table, frozen=True):
 
 
 class Subsets(Table, frozen=True):
-    """[subsets]: not there yet; `by` can only be ""."""
+    """[subsets]: a config for each value of a column, beside the one that has all records."""
 
     by: str = ""
+    """"language", "source" or a column; "": no subsets."""
 
 
 class Step(Table, frozen=True):

@@ -16,6 +16,7 @@ from imprint.parts import BEFORE, SKETCH, said_in
 from imprint.rooms import dedup, split
 from imprint.rooms.dedup import alike
 from imprint.sift import sift
+from imprint.subsets import subset_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,6 +69,8 @@ class Settled:
     """The part files, in path order of their raw files: where the records are."""
     fingerprints: Mapping[int, Sequence[str]]
     """Of texts that were taken out, by the number of the removal that does not have them yet."""
+    subsets: Mapping[str | None, str] = dataclasses.field(default_factory=dict)
+    """The name of the subset of each value, in the order of the names; nothing without subsets."""
 
     def record(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Return the release record of this build: id, key, split, place, row.
@@ -100,21 +103,20 @@ def settle(
 
     Raises:
         ProjectError: the release record is damaged.
-        RawError: nothing can be published, or `read.id` names a field that is not unique.
+        RawError: nothing can be published, or the field of `read.id` or `subsets.by` will not do.
     """
     import polars as pl
 
     settings = project.settings
     numbered = _files(files)
     ledger = [_files_ledger(numbered), _refused(parts, folder, numbered)]
-    release = releases.highest(releases.recorded(project.schema), settings.version)
     facts = _facts(parts, folder, numbered, project)
     _refuse_nothing(facts, files, ledger)
+    release = releases.highest(releases.recorded(project.schema), settings.version)
     facts = _with_released(facts, project, release)
     sifted = sift(facts, parts, folder, project, processes)
-    facts = sifted.facts
     ledger += sifted.ledger
-    facts = dedup.number_copies(facts, declared=bool(settings.read.id))
+    facts = dedup.number_copies(sifted.facts, declared=bool(settings.read.id))
     draw = release.draw if release else split.mode(facts["document"].n_unique())
     facts = split.assign(facts, settings.splits.shares, settings.splits.salt, draw)
     ledger.append(_held_back(facts))
@@ -125,9 +127,9 @@ def settle(
     placed = _placed(kept)
     digest = dataset_digest(project.record.arrow, iter(placed.items()))
     told = _counted(whole, kept, settings, sifted.cut)
-    paths = tuple(part.accepted(folder) for part in parts)
-    whole = whole.select(LEDGER)
-    return Settled(kept, whole, read, draw, placed, digest, told, paths, sifted.fingerprints)
+    whole, paths = whole.select(LEDGER), tuple(part.accepted(folder) for part in parts)
+    prints, named = sifted.fingerprints, _named(kept, settings.subsets.by)
+    return Settled(kept, whole, read, draw, placed, digest, told, paths, prints, named)
 
 
 def _counted(
@@ -196,7 +198,7 @@ def _facts(
     """Return a row a record that was accepted, with its part and its row in there."""
     import polars as pl
 
-    group = project.settings.splits.group
+    group, by = project.settings.splits.group, project.settings.subsets.by
     more = ["raw_sha256"] if any(each.sha256 for each in project.removals) else []
     frames, first = [], 0
     for number, part in enumerate(parts):
@@ -205,6 +207,9 @@ def _facts(
             names = {name for name in table.schema.names if name.startswith("_")} - {BEFORE, SKETCH}
             wanted = [*dict.fromkeys((*PUBLISHED, *more, *sorted(names), *_column(group)))]
             frame = pl.DataFrame(pl.from_arrow(table.select(wanted))).with_row_index("part_row")
+            if by:
+                value = pl.Series(pl.from_arrow(table[by]))
+                frame = frame.with_columns(_subset=value.cast(pl.String))
             record = pl.col("part_row").cast(pl.Int64) + first
             frames.append(frame.with_columns(record=record, part=pl.lit(number, pl.Int64)))
         first += part.accepted_records
@@ -297,6 +302,11 @@ def _placed(kept: pl.DataFrame) -> dict[str, bytes]:
         digests = digests.scatter(renamed, placed_digests(rows["row"].to_list(), placed))
     splits = kept.select("split", digests).group_by("split", maintain_order=True)
     return {str(name): b"".join(rows["placed"].to_list()) for (name,), rows in splits}
+
+
+def _named(kept: pl.DataFrame, by: str) -> dict[str | None, str]:
+    """Return the name of the subset of each value, if there are subsets."""
+    return subset_names(kept["subset"], by) if by else {}
 
 
 def _refuse_nothing(

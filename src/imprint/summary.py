@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from imprint.timing import Stage
 
 SHOWN = 20
-"""Lines of a table before the rest is only counted. Chosen: one screen."""
+"""Lines of a table, or subsets, before the rest is only counted. Chosen: one screen."""
 
 EACH = 10
 """Raw files that are listed one by one; where there are more, those read alike share a line."""
@@ -72,6 +72,7 @@ def build(built: Build, *, profile: bool = False) -> str:
     ]
     facts = [
         ("splits", _pairs(splits)),
+        *_subsets({name: subset.records for name, subset in manifest.subsets.items()}),
         ("languages", _pairs(manifest.languages)),
         ("sources", _pairs({name or "(none)": n for name, n in manifest.sources.items()})),
         ("corrected", "; ".join(corrections) or "nothing"),
@@ -305,6 +306,7 @@ def show(shown: Shown) -> str:
     """Return a first look at a dataset."""
     facts = [
         ("splits", _pairs(shown.splits)),
+        *_subsets(shown.subsets),
         ("columns", ", ".join(shown.columns)),
         ("languages", _pairs(shown.languages)),
         ("sources", _pairs({name or "(none)": n for name, n in shown.sources.items()})),
@@ -364,6 +366,13 @@ def _ledger(records: Records) -> str:
 def _pairs(counts: Mapping[str, int]) -> str:
     """Return names with their counts, the most frequent first where there are many."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _subsets(counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Return the subsets with their counts, if there are any; of many the first."""
+    more = f" and {len(counts) - SHOWN:,} more" if len(counts) > SHOWN else ""
+    shown = dict(list(counts.items())[:SHOWN])
+    return [("subsets", _pairs(shown) + more)] if counts else []
 
 
 def _count(number: int, noun: str) -> str:

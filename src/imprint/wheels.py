@@ -32,9 +32,9 @@ __version__ = "{python_version}"
 path = Path(__file__).parent / "dataset"
 
 
-def load(split=None, columns=None, streaming=False):
-    """Open the dataset, its files checked first; all splits, or one."""
-    return open_dataset(path, split, columns, streaming)
+def load(split=None, columns=None, streaming=False, config=None):
+    """Open the dataset, its files checked first; all splits, or one; all records, or a subset."""
+    return open_dataset(path, split, columns, streaming, config)
 '''
 
 PROJECT = """[build-system]

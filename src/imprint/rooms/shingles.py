@@ -1,10 +1,7 @@
 """Hash the shingles of texts, every run of five words, over the bytes of a whole column.
 
 A word is a run of letters, marks and digits, in lower case; in a script that writes no blanks each
-character is one. What two texts have in common is counted on these hashes. A *sketch*, those of
-them that are small enough, stands for a text where all texts have to be compared with all others:
-what two texts share, their sketches share in proportion, however long either is (Broder 1997, "On
-the resemblance and containment of documents", where it is V_m; today's FracMinHash).
+character is one. What two texts have in common is counted on these hashes.
 """
 
 from __future__ import annotations
@@ -28,24 +25,6 @@ WIDTH = 5
 """Words in a shingle; a text of fewer has none. Source: Lee et al. 2022, "Deduplicating Training
 Data Makes Language Models Better" (NearDup), and the field since."""
 
-RATE = 8
-"""One shingle in so many is in the sketch. A quotation of 30 words has 26 shingles: that none of
-them is in it happens in 1 - 0.969 of all cases (7/8 to the 26th)."""
-
-FULL = 16
-"""Shingles that the sketch of a short text has on average; one with fewer has all of them. Two of
-one length with a similarity of 0.5 share two thirds of them: none in 2 of 100,000 cases."""
-
-BINS, IN_BAND = 16, 3
-"""A sketch is dealt to so many bins by its hashes, and the lowest of each is taken: two texts have
-it in common with the probability of their similarity (Li, Owen, Zhang 2012, "One Permutation
-Hashing"). A band is so many neighbouring bins, in a ring: 0.999 of texts with a similarity of 0.8
-share one, 0.8 of those with 0.5, and of those with 0.03 three in 10,000."""
-
-HASH_BITS, ROW_BITS = 40, 24
-"""Of an entry of a sketch: the hash, and in which row of the part it is. Of a billion entries one
-in a thousand meets another by chance, which costs time and no more: what is found is verified."""
-
 EXACT_BITS = 50
 """Of a hash, where what two texts share is counted: beside it, 14 bits number texts or pairs."""
 
@@ -55,30 +34,11 @@ BLOCK_BYTES = 262_144
 LOAD = 8
 """Bytes of a word that are taken at once."""
 
-AGAIN = 8_000
-"""Texts that are sketched anew at once. Chosen: fewer than `EXACT_BITS` leave room for."""
-
 APART, ALONE, WITHIN = 0, 1, 2
 """What a character is: between words, a word by itself, or part of one."""
 
 FIRST, SECOND, THIRD = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 """Odd factors that mix 64 bits. Source: SplitMix64 (Steele, Lea, Flood 2014)."""
-
-
-class Sketched(NamedTuple):
-    """What stands for n texts."""
-
-    words: Numbers
-    """How many words each text has: n. One that repeats itself: four more than it has different
-    shingles."""
-    counts: Numbers
-    """How many hashes the sketch of each text has: n."""
-    hashes: Hashes
-    """`HASH_BITS` of each, text by text, in ascending order."""
-    sketches: Hashes
-    """The same as entries, in ascending order: the hash, then `ROW_BITS` of the row."""
-    bands: Hashes
-    """An entry for each band, likewise."""
 
 
 class Shingles(NamedTuple):
@@ -106,114 +66,8 @@ def shingles(text: pa.Array) -> Shingles:
     """
     import numpy as np
 
-    found = [_empty(), *(each for _, each in _blocks(text))]
+    found = [empty(), *(each for _, each in blocks(text))]
     return Shingles(*map(np.concatenate, zip(*found, strict=True)))
-
-
-def sketch(text: pa.Array, first: int) -> Sketched:
-    """Return the sketches of texts, and the bands that are made of them.
-
-    Args:
-        text: n strings.
-        first: the number of the first row.
-    """
-    import numpy as np
-
-    words, entries, totals = [_empty().words], [_empty().hashes], [_empty().words]
-    for start, found in _blocks(text):
-        below = limits(found.counts)
-        low = np.flatnonzero(found.hashes < np.repeat(below, found.counts))
-        place = np.searchsorted(np.cumsum(found.counts), low, "right")
-        high = found.hashes[low] >> np.uint64(64 - HASH_BITS) << np.uint64(ROW_BITS)
-        entries.append(high | (place + start).astype(np.uint64))
-        totals.append(np.bincount(place, minlength=len(found.counts)))
-        words.append(found.words)
-    every = _once(np.concatenate(entries))
-    every, size = _without_repeats(text, every, np.concatenate(totals), np.concatenate(words))
-    row = every & np.uint64((1 << ROW_BITS) - 1)
-    by_row = np.sort(row << np.uint64(HASH_BITS) | every >> np.uint64(ROW_BITS))
-    rows, hashes = by_row >> np.uint64(HASH_BITS), by_row & np.uint64((1 << HASH_BITS) - 1)
-    counts = np.bincount(rows.astype(np.int64), minlength=len(text))
-    bands = np.sort(_bands(rows.astype(np.int64), hashes, len(text)))
-    number = np.uint64(first)
-    return Sketched(size, counts, hashes, every + number, bands + number)
-
-
-def _once(entries: Hashes) -> Hashes:
-    """Return entries in ascending order, each once."""
-    import numpy as np
-
-    every = np.sort(entries)
-    return np.asarray(every[np.append(True, every[1:] != every[:-1])[: len(every)]])
-
-
-def _without_repeats(
-    text: pa.Array, entries: Hashes, totals: Numbers, words: Numbers
-) -> tuple[Hashes, Numbers]:
-    """Make the sketches of texts that repeat themselves anew, from their different shingles.
-
-    By all their shingles they would be sketched too thinly. That a text repeats itself is seen in
-    what would be its sketch: a hash is there several times, or there are few.
-
-    Args:
-        text: n strings.
-        entries: of all sketches, as they would be.
-        totals: how many there were of each text before each was taken once: n.
-        words: of each text: n.
-
-    Returns:
-        The entries, and the words: where a text repeats itself, those that its different shingles
-        would have in a row.
-    """
-    import numpy as np
-    import pyarrow as pa
-
-    row = (entries & np.uint64((1 << ROW_BITS) - 1)).astype(np.int64)
-    shingled = np.maximum(words - (WIDTH - 1), 0)
-    due = np.minimum(np.maximum(FULL, shingled // RATE), shingled)
-    once = np.bincount(row, minlength=len(text))
-    again = np.flatnonzero((totals * 4 > once * 5) | (totals * 2 < due))
-    if not len(again):
-        return entries, words
-    picked = np.zeros(len(text), bool)
-    picked[again] = True
-    found, words = [entries[~picked[row]]], words.copy()
-    for rows in np.array_split(again, len(again) // AGAIN + 1):
-        each = distinct(shingles(text.take(pa.array(rows))))
-        below = limits(each.counts) >> np.uint64(64 - EXACT_BITS)
-        low = each.hashes < np.repeat(below, each.counts)
-        high = each.hashes[low] >> np.uint64(EXACT_BITS - HASH_BITS) << np.uint64(ROW_BITS)
-        found.append(high | np.repeat(rows, each.counts)[low].astype(np.uint64))
-        words[rows] = np.minimum(words[rows], each.counts + WIDTH - 1)
-    return _once(np.concatenate(found)), words
-
-
-def _bands(rows: Numbers, hashes: Hashes, count: int) -> Hashes:
-    """Return the bands of sketches: a hash of the lowest hashes of neighbouring bins."""
-    import numpy as np
-
-    lowest = np.zeros((count, BINS), np.uint64)
-    # The lowest of each text is written last, and stays.
-    lowest[rows[::-1], (hashes % np.uint64(BINS)).astype(np.int64)[::-1]] = hashes[::-1]
-    whole = np.zeros((count, BINS), np.uint64)
-    filled = np.zeros((count, BINS), np.int64)
-    for near in range(IN_BAND):
-        rolled = np.roll(lowest, -near, axis=1)
-        whole = _mixed((whole + rolled + np.uint64(1)) * np.uint64(FIRST))
-        filled += rolled > 0
-    some = np.flatnonzero(filled.ravel() > 1)
-    keys = whole.ravel()[some] >> np.uint64(64 - HASH_BITS) << np.uint64(ROW_BITS)
-    return keys | (some // BINS).astype(np.uint64)
-
-
-def limits(counts: Numbers) -> Hashes:
-    """Return the hash below which a shingle is in the sketch, for texts of so many shingles."""
-    import numpy as np
-
-    most = 2**64 - 1
-    share = np.maximum(counts, 1).astype(np.uint64)
-    low = np.uint64(most) // share * np.uint64(FULL)
-    return np.where(counts <= FULL, most, np.maximum(low, most // RATE)).astype(np.uint64)
 
 
 def distinct(found: Shingles) -> Shingles:
@@ -233,7 +87,7 @@ def distinct(found: Shingles) -> Shingles:
     return Shingles(found.words, counts, keys & np.uint64((1 << EXACT_BITS) - 1))
 
 
-def _blocks(text: pa.Array) -> Iterator[tuple[int, Shingles]]:
+def blocks(text: pa.Array) -> Iterator[tuple[int, Shingles]]:
     """Yield the shingles of a few texts at a time, with the row of the first."""
     import numpy as np
 
@@ -247,7 +101,7 @@ def _blocks(text: pa.Array) -> Iterator[tuple[int, Shingles]]:
         row = end
 
 
-def _empty() -> Shingles:
+def empty() -> Shingles:
     """Return the shingles of no text."""
     import numpy as np
 
@@ -286,7 +140,7 @@ def _of_block(offsets: Numbers, raw: npt.NDArray[np.uint8]) -> Shingles:
     fours += pairs[2:]
     found = fours[:-1] * np.uint64(FIRST)
     found += hashes[4:]
-    found = _mixed(found)
+    found = mixed(found)
     whole = np.ones(len(hashes), bool)  # false where the text ends within the shingle
     for back in range(1, WIDTH):
         last = at[1:] - back
@@ -370,10 +224,10 @@ def _hashed(starts: Numbers, ends: Numbers, folded: npt.NDArray[np.uint8]) -> Ha
         hashes[rest] = more * np.uint64(FIRST)
         at += LOAD
         rest = rest[left > LOAD]
-    return _mixed(hashes)
+    return mixed(hashes)
 
 
-def _mixed(hashes: Hashes) -> Hashes:
+def mixed(hashes: Hashes) -> Hashes:
     """Mix the bits of hashes, in place."""
     import numpy as np
 
