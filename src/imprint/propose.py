@@ -8,6 +8,11 @@ thousands of texts.
 
 Two long texts that share n shingles, of which no other text has one, have none in their sketches in
 (7/8)^n of all cases: of quotations of 30 words, 26 shingles, 0.97 are found, of 60 words 0.9994.
+Measured on 1,500 pairs of made texts for each of 30, 60 and 120 words, and 500 of 400, found of
+those with a similarity just above
+
+    0.5     0.6     0.7     0.8     0.9
+    0.998   1.000   1.000   1.000   1.000
 """
 
 from __future__ import annotations
