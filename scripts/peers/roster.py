@@ -63,9 +63,13 @@ class Peer:
         """Run it as a whole process."""
         given = [str(corpus), str(output), str(workers), *self.options]
         command = [sys.executable, "-m", f"peers.{self.module}", *given]
-        paths = os.pathsep.join(filter(None, [str(SCRIPTS), os.environ.get("PYTHONPATH")]))
-        silent = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "PYTHONPATH": paths}
-        return measure.run(command, silent, output.with_suffix(".log"))
+        return measure.run(command, environment(), output.with_suffix(".log"))
+
+
+def environment() -> dict[str, str]:
+    """Return variables that let a program find the peers, and keep it silent."""
+    paths = os.pathsep.join(filter(None, [str(SCRIPTS), os.environ.get("PYTHONPATH")]))
+    return {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "PYTHONPATH": paths}
 
 
 PEERS = (

@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shutil
 import statistics
+import sys
 from typing import TYPE_CHECKING
 
-from peers import corpus, ours
+from peers import corpus, measure, ours, roster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +40,9 @@ LEAST = 8
 
 SMALLEST, SIZES = 64, (1, 4, 16)
 """Megabytes of the smallest corpus that grows, and its multiples."""
+
+RECORDS, MILLION = (1, 10), 1_000_000
+"""Millions of records whose near-duplicates are looked for."""
 
 WIDTH = 40
 """Characters of the longest bar of the plot."""
@@ -150,13 +155,33 @@ def growth(setting: Setting, smallest: float | None = None) -> list[str]:
     return lines + _plot("peak memory, PSS", [(size, peak) for size, _, peak in rows])
 
 
-def _plot(what: str, points: list[tuple[float, float]]) -> list[str]:
+def fingerprints(setting: Setting) -> list[str]:
+    """Look for near-duplicates among made records, and ten times as many: the plot of both."""
+    rows = []
+    for times in RECORDS:
+        folder = setting.folder / f"fingerprints{times}"
+        folder.mkdir()
+        records = round(MILLION * times * setting.scale)
+        for what, number in (("make", records), ("settle", setting.workers)):
+            command = [sys.executable, "-m", "peers.fingerprints", what, str(folder), str(number)]
+            run = measure.run(command, roster.environment(), setting.folder / "fingerprints.log")
+        rows.append((records / MILLION, run.seconds, run.peak, json.loads(run.output)))
+        shutil.rmtree(folder)
+    told = [", ".join(f"{name} {count:,}" for name, count in each.items()) for *_, each in rows]
+    lines = _plot("time", [(size, seconds) for size, seconds, *_ in rows], "million records")
+    lines += _plot(
+        "peak memory, PSS", [(size, peak) for size, _, peak, _ in rows], "million records"
+    )
+    return [*told, *lines, f"peak memory {rows[-1][2] / 2**30:.2f} GiB"]
+
+
+def _plot(what: str, points: list[tuple[float, float]], unit: str = "MB") -> list[str]:
     """Return bars, each with its ratio to the first."""
     least, most = points[0][1] or 1, max(value for _, value in points) or 1
-    lines = [f"{what}, against the smallest corpus"]
+    lines = [f"{what}, against the smallest"]
     for size, value in points:
         bar = "#" * max(1, round(WIDTH * value / most))
-        lines.append(f"{size:9,.1f} MB  {value / least:6.2f}  {bar}")
+        lines.append(f"{size:9,.1f} {unit}  {value / least:6.2f}  {bar}")
     return lines
 
 
@@ -177,4 +202,5 @@ SCENARIOS: dict[str, Callable[[Setting], list[str]]] = {
     "workers": workers,
     "one-record": one_record,
     "growth": growth,
+    "fingerprints": fingerprints,
 }
