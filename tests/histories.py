@@ -94,6 +94,8 @@ class History:
             self._hold_bytes()
         if self.draw.random() < 0.8:  # a build that is not released binds nobody
             imprint.wheel(self.root)
+            if self.draw.random() < 0.2:  # a clone that has the record of this very release
+                self._hold_bytes()
             self.before = Released(
                 self.version,
                 {row["id"]: row["split"] for row in published},

@@ -79,7 +79,10 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "step": (lambda r: add(r, '[[step]]\nrun = "a.py:f"\n'), "schema/dataset.toml:7"),
     "subsets": (lambda r: add(r, '[subsets]\nby = "corrections"\n'), "column than id of single"),
     "privacy": (lambda r: add(r, '[privacy]\nemail = "redact"\n'), "not there yet"),
-    "removals": (lambda r: (r / "schema" / "removals.toml").write_text(""), "not there yet"),
+    "removals": (
+        lambda r: (r / "schema" / "removals.toml").write_text('[[removal]]\nwhy = "x"\n'),
+        "none of id, source, files, sha256, wanted one of them",
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import imprint
@@ -77,6 +77,7 @@ def test_ranges_give_what_the_whole_gives(
     path = tmp_path_factory.mktemp("ranges") / "a.jsonl"
     body = b"\n".join([b'{"text": "first"}', *lines, b'{"text": "last"}'])
     path.write_bytes((b"\xef\xbb\xbf" if mark else b"") + body + (b"\n" if ends else b""))
+    assume(look_at(path).reason is None)  # else the file is rejected whole
     with tiny():
         assert rows(path, whole=False) == rows(path, whole=True)
 

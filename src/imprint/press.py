@@ -39,7 +39,7 @@ from imprint.sample import PARTS, draw, narrowed, prepare_sample
 from imprint.settle import Settled, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from imprint.engine import Engine
@@ -140,12 +140,18 @@ def build(
         chosen(engine, workers, address) as processes,
         away(project, processes) as there,
     ):
-        built = _built(project, there, fresh=fresh, progress=progress)
-    return dataclasses.replace(built, stages=tuple(stages.values()))
+        return _built(project, there, stages, fresh=fresh, progress=progress)
 
 
-def _built(project: Project, processes: Engine, *, fresh: bool, progress: Progress | None) -> Build:
-    """Make build/, unless it is there and nothing has changed."""
+def _built(
+    project: Project,
+    processes: Engine,
+    stages: Mapping[str, Stage],
+    *,
+    fresh: bool,
+    progress: Progress | None,
+) -> Build:
+    """Make build/, unless it is there and nothing has changed; then no stage took anything."""
     with timing.stage("list"):
         inputs = raw_inputs(project, processes, project.build / "cache", trust=not fresh)
     state = reuse.state(project, inputs)
@@ -158,7 +164,7 @@ def _built(project: Project, processes: Engine, *, fresh: bool, progress: Progre
     forget([path.stem for path in parts], parts[0].parent)
     if not pressed.settled.fingerprints:  # else schema/ is another now
         reuse.remember_whole(project.build, state, built.warnings)
-    return built
+    return dataclasses.replace(built, stages=tuple(stages.values()))
 
 
 def _as_it_was(project: Project, warnings: tuple[str, ...]) -> Build:
