@@ -17,7 +17,7 @@ def facts(*rows: dict[str, Any]) -> pl.DataFrame:
     """Return the facts of records, each given by what matters of it."""
     default = {"released": False, "raw_bytes": 10, "raw_index": 0, "group": "g"}
     numbered = [
-        default | {"id": f"id{n}", "file": n, "raw_file": f"{n}.txt"} | row
+        default | {"record": n, "id": f"id{n}", "file": n, "raw_file": f"{n}.txt"} | row
         for n, row in enumerate(rows)
     ]
     return pl.DataFrame(numbered)

@@ -192,11 +192,17 @@ def test_push_names_what_is_still_online(project: Path, tmp_path: Path) -> None:
     """A push after a takedown tells the revision and tag that hold it, and commands that run."""
     with HubServer() as hub:
         hub.accounts[TOKEN] = Account("ada", organizations=("org",))
+        take_down(project, 'files = "02.txt"\nwhy = "never released"')
+        imprint.build(project, workers=1)
         client = Client(hub.endpoint, tmp_path, TOKEN)
+        dry = client.imprint("push", str(project), "org/p", "--dry-run")
+        assert dry.returncode == 0, dry.stderr
         first = client.imprint("push", str(project), "org/p", "--tag", "v1", "--json")
         assert first.returncode == 0, first.stderr
         assert json.loads(first.stdout)["still_online"] == []
-        take_down(project, 'files = "antara.txt"\nwhy = "asked"')
+        entry = '\n[[removal]]\nfiles = "antara.txt"\nwhy = "asked"\n'
+        path = project / "schema" / "removals.toml"
+        path.write_text(path.read_text() + entry)
         declared = project / "schema" / "dataset.toml"
         declared.write_text(declared.read_text().replace("1.0.0", "2.0.0"))
         imprint.build(project, workers=1)

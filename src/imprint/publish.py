@@ -163,6 +163,11 @@ def warnings(project: Project, settled: Settled) -> tuple[str, ...]:
         for each in corrected(project, settled)
         if each.count == 0 and project.sample is None
     ]
+    if settled.fingerprints and project.store is not None:
+        said.append(
+            "schema/removals.toml: fingerprints are written where the project is a folder only; "
+            "build a copy there, and put its schema/removals.toml here"
+        )
     said += [f"splits: {each}" for each in settled.alike.cut]
     present = set(settled.kept["split"].unique())
     said += [

@@ -80,18 +80,21 @@ def _still_online(project: Project, repository: str) -> tuple[StillOnline, ...]:
     with (project.build / "rejected.jsonl").open("rb") as file:
         lines = (json.loads(line) for line in file)
         taken |= {line["id"] for line in lines if line["reason"] == "removed"}
-    if not taken:
-        return ()
-    found, tags = [], hub.Remote(repository).tags()
-    for release in releases.recorded(project.schema):
+    found = []
+    for release in releases.recorded(project.schema) if taken else ():
         ids = releases.read_record(project.schema, release)["id"]
         records = int(ids.is_in(pl.Series(sorted(taken)).implode()).sum())
         for where in release.where if records else ():
             name, _, revision = where.rpartition("@")
             if name == repository:
-                standing = tuple(tag for tag, commit in tags.items() if commit == revision)
-                found.append(StillOnline(release.version, revision, records, standing))
-    return tuple(found)
+                found.append((release.version, revision, records))
+    tags = hub.Remote(repository).tags() if found else {}
+    return tuple(
+        StillOnline(
+            version, revision, records, tuple(tag for tag, at in tags.items() if at == revision)
+        )
+        for version, revision, records in found
+    )
 
 
 def _ready(project: Project) -> Manifest:

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from imprint.project import Project
 
 
+OF_TEXTS = (
+    *("record", "id", "text_digest", "released", "raw_bytes", "file", "raw_index"),
+    *("raw_file", "source", "words", "hashes"),
+)
+"""What is asked of the record that stands for a text; without sketches not all of it."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sifted:
     """What is left, and what became of the rest."""
@@ -98,14 +105,17 @@ class _Search:
     def find(self, facts: pl.DataFrame) -> None:
         """Look for pairs of texts that are alike, if any similarity matters."""
         if self.least:
-            found = near.find(*self.given, dedup.firsts(facts), self.least, self.processes)
-            self.pairs = found
+            texts = _texts(facts)
+            self.pairs = near.find(*self.given, texts, self.least, self.processes)
 
     def among(self, facts: pl.DataFrame) -> pl.DataFrame:
-        """Return the pairs whose texts are both among these records."""
+        """Return the pairs whose texts are both among these records.
+
+        Pairs are of the one record of each text that would be kept; it goes with the others.
+        """
         import polars as pl
 
-        left = dedup.firsts(facts)["record"].implode()
+        left = facts["record"].implode()
         return self.pairs.filter(pl.col("left").is_in(left) & pl.col("right").is_in(left))
 
     def through(self, stars: pl.DataFrame, facts: pl.DataFrame) -> bool:
@@ -125,6 +135,11 @@ class _Search:
         told = new.join(counted, on=["left", "right"], how="left").fill_null(0)
         self.pairs = pl.concat([self.pairs, told.select(self.pairs.columns)])
         return True
+
+
+def _texts(facts: pl.DataFrame) -> pl.DataFrame:
+    """Return what is asked of the record that stands for each text."""
+    return dedup.firsts(facts.select(name for name in OF_TEXTS if name in facts.columns))
 
 
 def _taken_out(
@@ -166,10 +181,10 @@ def _nearly(
     """Leave out the records that nearly repeat another one."""
     import polars as pl
 
-    firsts = dedup.firsts(facts)
+    texts = _texts(facts)
     while True:
         pairs = search.among(facts)
-        told = alike.drop(firsts, pairs.filter(alike.jaccard(least)) if least else pairs.clear())
+        told = alike.drop(texts, pairs.filter(alike.jaccard(least)) if least else pairs.clear())
         stars = told.filter(pl.col("star").is_not_null()).select("record", "star")
         if not search.through(stars, facts):
             break

@@ -3,6 +3,9 @@
 A *sketch* is the hashes of a text's shingles that are small enough: what two texts share, their
 sketches share in proportion, however long either is (Broder 1997, "On the resemblance and
 containment of documents", where it is V_m; today's FracMinHash).
+
+On disk a record takes 16 bytes for each hash of its sketch, one shingle in eight, at least some 16,
+and 8 for each of 16 bands: 384 bytes for a text of up to 130 words, 920 for one of 400.
 """
 
 from __future__ import annotations

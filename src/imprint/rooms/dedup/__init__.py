@@ -27,17 +27,19 @@ def exact(facts: pl.DataFrame) -> pl.DataFrame:
     the longest raw text, else the lowest id; among copies with one id, the first by path.
 
     Args:
-        facts: n rows with `id`, `text_digest`, `released`, `raw_bytes`, `file`, `raw_index`.
+        facts: n rows with `record`, `id`, `text_digest`, `released`, `raw_bytes`, `file`,
+            `raw_index`.
 
     Returns:
         The n rows in the same order with `duplicate_of`: the id of the kept one, null on it.
     """
     import polars as pl
 
-    kept = pl.struct("file", "raw_index").sort_by(preference()).first().over("text_digest")
-    kept_id = pl.col("id").sort_by(preference()).first().over("text_digest")
-    itself = kept == pl.struct("file", "raw_index")
-    return facts.with_columns(duplicate_of=pl.when(~itself).then(kept_id))
+    kept = firsts(facts).select("text_digest", kept_id="id", kept_record="record")
+    told = facts.join(kept, on="text_digest", how="left", maintain_order="left")
+    repeats = pl.col("record") != pl.col("kept_record")
+    told = told.with_columns(duplicate_of=pl.when(repeats).then("kept_id"))
+    return told.drop("kept_id", "kept_record")
 
 
 def preference() -> list[pl.Expr | str]:

@@ -206,11 +206,15 @@ def bind(
     pairs = pairs.filter(~pl.col("left_split").ne(pl.col("right_split")).fill_null(value=False))
     most = max(SMALL_GROUP, int(facts.height * share))
     component, cut = _components(pairs, most, (int(low * 1000), int(top * 1000)), facts)
-    facts = facts.join(component, on="record", how="left", maintain_order="left")
-    facts = tie(
-        facts.with_columns(pl.coalesce("component", "record").alias("component")), "component"
+    bound = facts.select("record", "group").join(component, on="record", how="semi")
+    some = facts.select("record", "group").join(bound, on="group", how="semi")
+    some = some.join(component, on="record", how="left")
+    some = tie(
+        some.with_columns(pl.coalesce("component", "record").alias("component")), "component"
     )
-    return facts.drop("component"), cut
+    tied = some.select("record", tied="group")
+    facts = facts.join(tied, on="record", how="left", maintain_order="left")
+    return facts.with_columns(group=pl.coalesce("tied", "group")).drop("tied"), cut
 
 
 def _union() -> pl.Expr:
