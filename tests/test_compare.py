@@ -147,7 +147,8 @@ def test_diff_tells_moves_and_names_a_version_that_is_too_low(first: Path, tmp_p
 
 def test_diff_of_the_same_is_nothing(first: Path) -> None:
     """A release is no change of itself; without a ledger nothing is claimed."""
-    found = imprint.diff(first, next((first / "build").glob("*.whl")))
+    project = imprint.Project.open(first)
+    found = imprint.diff(project, next((first / "build").glob("*.whl")))
     assert (found.change, found.fits, found.examples) == ("nothing", True, ())
 
 

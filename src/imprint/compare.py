@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from imprint.history import Past
+    from imprint.project import Project
     from imprint.releases import Change
 
 EXAMPLES = 20
@@ -71,15 +72,15 @@ class Diff:
     """At most `EXAMPLES` of each kind."""
 
 
-def diff(old: str | Path, new: str | Path) -> Diff:
+def diff(old: Project | str | Path, new: Project | str | Path) -> Diff:
     """Compare two releases.
 
     Records are matched by id, then by place. Of one that is gone the ledger of the new release says
     why, where that was built here.
 
     Args:
-        old: the earlier one: a folder (a project's means its build/dataset), an installed dataset,
-            the file of a data wheel, org/name@revision.
+        old: the earlier one: a project, a folder (a project's means its build/dataset), an
+            installed dataset, the file of a data wheel, org/name@revision.
         new: the later one, likewise.
 
     Raises:

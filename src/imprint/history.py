@@ -18,14 +18,13 @@ from imprint.digests import hash64, place_keys, said
 from imprint.errors import DatasetError, Fault, RefusedError, UsageError
 from imprint.loader import MANIFEST
 from imprint.manifest import Manifest
+from imprint.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import polars as pl
     import pyarrow as pa
-
-    from imprint.project import Project
 
 ROWS = 20_000
 """Rows that are read at once: some 50 MB of text."""
@@ -74,12 +73,12 @@ class Past:
 
 
 @contextlib.contextmanager
-def past(name: str | Path) -> Iterator[Past]:
+def past(name: Project | str | Path) -> Iterator[Past]:
     """Give a release that is at hand, or online.
 
     Args:
-        name: as `imprint.load` takes it (a folder, an installed dataset, org/name@revision), or
-            the file of a data wheel.
+        name: as `imprint.load` takes it (a folder, an installed dataset, org/name@revision), the
+            file of a data wheel, or a project that was built.
 
     Raises:
         UsageError: there is no such dataset.
@@ -87,12 +86,12 @@ def past(name: str | Path) -> Iterator[Past]:
         HubError: the Hub cannot be reached, or does not give the dataset out.
     """
     with contextlib.ExitStack() as stack:
-        where = str(name)
+        where = str(name.root if isinstance(name, Project) else name)
         if where.endswith(".whl"):
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="imprint-"))
             where = str(_unpacked(Path(where), Path(scratch)))
         folder = catalog.resolve(where)
-        yield Past(str(name), folder, Manifest.open(folder))
+        yield Past(where, folder, Manifest.open(folder))
 
 
 def record_since(project: Project, name: str | Path) -> None:
