@@ -86,12 +86,12 @@ def past(name: Project | str | Path) -> Iterator[Past]:
         HubError: the Hub cannot be reached, or does not give the dataset out.
     """
     with contextlib.ExitStack() as stack:
-        where = str(name.root if isinstance(name, Project) else name)
+        where = asked = str(name.root if isinstance(name, Project) else name)
         if where.endswith(".whl"):
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="imprint-"))
             where = str(_unpacked(Path(where), Path(scratch)))
         folder = catalog.resolve(where)
-        yield Past(where, folder, Manifest.open(folder))
+        yield Past(asked, folder, Manifest.open(folder))
 
 
 def record_since(project: Project, name: str | Path) -> None:
