@@ -87,7 +87,7 @@ class History:
         built = imprint.build(self.root, workers=1)
         published, lost = rows(self.root), ledger(self.root)
         self._hold_counts(built.manifest.records, published, lost)
-        self._hold_splits(published)
+        self._hold_splits(published, lost)
         self._hold_groups(published)
         self._hold_removals(published)
         if self.draw.random() < 0.3:
@@ -224,11 +224,11 @@ class History:
         assert len({row["id"] for row in published}) == len(published)
         assert all(line["duplicate_of"] in there for line in lines if line["duplicate_of"])
 
-    def _hold_splits(self, published: list[Any]) -> None:
+    def _hold_splits(self, published: list[Any], lost: list[Any]) -> None:
         """What was released is where it was, while its raw text or its place stays."""
         if self.before is None:
             return
-        now = {row["id"] for row in published}
+        now = {row["id"] for row in [*published, *lost]}  # a duplicate is there, too
         for row in published:
             split = self.before.splits.get(row["id"])
             if split is None:

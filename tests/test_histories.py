@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RELEASES = 6
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(12), 5184])
 def test_history(tmp_path: Path, seed: int) -> None:
     """Counts add up, splits stay, what is alike is on one side, a fresh clone gives the bytes."""
     history = History(tmp_path / "p", seed)

@@ -132,7 +132,11 @@ class _Search:
             return False
         numbers = near.numbers(new["left"].to_numpy(), new["right"].to_numpy())
         counted = near.count(*self.given, numbers, self.least, self.processes)
-        told = new.join(counted, on=["left", "right"], how="left").fill_null(0)
+        told = new.join(counted, on=["left", "right"], how="left").with_columns(
+            # What is not alike is kept too, so that it is not asked again: it shares nothing.
+            pl.col("shared").fill_null(0),
+            pl.col("left_has", "right_has").fill_null(1),
+        )
         self.pairs = pl.concat([self.pairs, told.select(self.pairs.columns)])
         return True
 
