@@ -248,7 +248,7 @@ def _with_released(
     """Say of each record in which split it was released: matched by id, then by place.
 
     A released record that is found by its id gives its place up to nobody: whatever stands there
-    now is new.
+    now is new. Of copies with one id the one that stands where it stood is the released one.
     """
     import polars as pl
 
@@ -257,13 +257,17 @@ def _with_released(
             released_split=pl.lit(None, pl.String), released=pl.lit(value=False)
         )
     old = releases.read_record(project.schema, release)
-    by_id = old.select("id", pl.col("split").alias("by_id"))
+    by_id = old.select("id", by_id="split", home="place")
     gone = old.join(facts, on="id", how="anti").unique("place", keep="first", maintain_order=True)
     by_place = gone.select("place", pl.col("split").alias("by_place"))
     facts = facts.join(by_id, on="id", how="left", maintain_order="left")
     facts = facts.join(by_place, on="place", how="left", maintain_order="left")
-    facts = facts.with_columns(released_split=pl.coalesce("by_id", "by_place"))
-    return facts.with_columns(released=pl.col("released_split").is_not_null())
+    at_home = (pl.col("place") == pl.col("home")).fill_null(value=False)
+    known = pl.coalesce("by_id", "by_place").is_not_null()
+    return facts.with_columns(
+        released_split=pl.coalesce("by_id", "by_place"),
+        released=known & (at_home | ~at_home.any().over("id")),
+    ).drop("home")
 
 
 def _held_back(facts: pl.DataFrame) -> pl.DataFrame:
