@@ -10,6 +10,7 @@ from imprint import releases
 from imprint.history import past
 from imprint.inputs import read_raw_digests
 from imprint.manifest import Counts  # noqa: TC001 - a field of what is returned
+from imprint.publish import by_count
 from imprint.rooms.step import MARK
 
 if TYPE_CHECKING:
@@ -106,12 +107,13 @@ def _compared(before: Past, after: Past) -> Diff:
         change = "major"
     gone = _gone(before, after, matched.filter(pl.col("id_new").is_null())["id"])
     edited = _edited(before, after, matched.filter(pl.col("edited")))
-    version = after.manifest.version
-    first = before.manifest.version
-    fits = releases.CHANGES.index(change) <= releases.CHANGES.index(releases.step(first, version))
+    version = before.manifest.version
     examples = [
         *_added(after, matched.filter(pl.col("id").is_null())["id_new"]),
-        *(Example("gone", *each) for each in gone.head(EXAMPLES).select(_SHOWN).iter_rows()),
+        *(
+            Example("gone", *each)
+            for each in gone.head(EXAMPLES).select("id", "place", "why").iter_rows()
+        ),
         *_shown(before, after, edited),
         *_elsewhere(before, after, matched.filter(pl.col("moved") & ~pl.col("edited")), "moved"),
         *_elsewhere(before, after, matched.filter(pl.col("resplit")), "resplit"),
@@ -120,18 +122,15 @@ def _compared(before: Past, after: Past) -> Diff:
         str(before),
         str(after),
         counts,
-        _by_count(gone["why"]),
-        _by_count(edited["why"].explode()),
+        by_count(gone["why"]),
+        by_count(edited["why"].explode().drop_nulls()),
         added,
         lost,
         change,
-        releases.least(first, change),
-        change == "nothing" or fits,
+        releases.least(version, change),
+        releases.fits(version, after.manifest.version, change),
         tuple(examples),
     )
-
-
-_SHOWN = ("id", "place", "why")
 
 
 def _rows(release: Past, ids: pl.Series, columns: Sequence[str | pl.Expr]) -> pl.DataFrame:
@@ -152,12 +151,6 @@ def _place() -> pl.Expr:
     import polars as pl
 
     return pl.format("{}, record {}", "raw_file", "raw_index").alias("place")
-
-
-def _by_count(column: pl.Series) -> dict[str, int]:
-    """Return how often each value stands there, the most frequent first, then by name."""
-    counted = column.drop_nulls().alias("value").value_counts(name="n")
-    return dict(counted.sort(["n", "value"], descending=[True, False]).iter_rows())
 
 
 def _added(after: Past, ids: pl.Series) -> Iterator[Example]:

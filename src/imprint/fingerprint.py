@@ -18,7 +18,10 @@ MOST = 48
 """Hashes of a fingerprint. Chosen: with all the rest they take 253 bytes, and two texts that share
 0.8 of their shingles share 38 of them, 6 more or less."""
 
-HEAD = struct.Struct("<BI8s")
+START_BYTES = 8
+"""Of the SHA-256 of the text."""
+
+HEAD = struct.Struct(f"<BI{START_BYTES}s")
 """The form, the words, and the first bytes of the text's SHA-256."""
 
 HASH_BYTES = 5

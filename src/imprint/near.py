@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from imprint.parts import SKETCH, WORDS, Part, column, numbered
-from imprint.propose import RECORD_BITS, apart, expected, proposed
+from imprint.propose import apart, expected, proposed
 from imprint.rooms.shingles import EXACT_BITS, WIDTH, distinct, shingles
 from imprint.rooms.sketch import HASH_BITS, limits
 
@@ -92,13 +92,6 @@ def count(
     ]
     found = [pl.DataFrame(each) for each in processes.run(verify, tasks, len(pairs) * PAIR_BYTES)]
     return pl.concat([none(), *found])
-
-
-def numbers(left: Numbers, right: Numbers) -> Hashes:
-    """Return pairs of records, the lower first, each as one number."""
-    import numpy as np
-
-    return left.astype(np.uint64) << np.uint64(RECORD_BITS) | right.astype(np.uint64)
 
 
 def none() -> pl.DataFrame:

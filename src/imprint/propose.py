@@ -197,6 +197,14 @@ def gather(argument: Gather) -> Hashes:
     return np.asarray(np.union1d(often, pairs[counts > 1]))
 
 
+def together(left: Hashes | Numbers, right: Hashes | Numbers) -> Hashes:
+    """Return pairs of numbers below 2 ** `RECORD_BITS`, each pair as one number."""
+    import numpy as np
+
+    high = left.astype(np.uint64, copy=False) << np.uint64(RECORD_BITS)
+    return np.asarray(high | right.astype(np.uint64, copy=False))
+
+
 def apart(pairs: Hashes) -> tuple[Numbers, Numbers]:
     """Return the numbers of the one and the other record of each pair, the lower first."""
     import numpy as np
@@ -285,8 +293,7 @@ def _pairs(hashes: Hashes, records: Hashes) -> Hashes:
         within = np.flatnonzero(place + step <= end)
         sides.append((within, within + step))
     left, right = (records[np.concatenate(each)] for each in zip(*sides, strict=True))
-    pairs = np.minimum(left, right) << np.uint64(RECORD_BITS) | np.maximum(left, right)
-    return np.asarray(pairs)
+    return together(np.minimum(left, right), np.maximum(left, right))
 
 
 def _pieces(whole: Gather, proposals: int) -> Iterator[Gather]:

@@ -247,9 +247,9 @@ def _facts(
         group=said.splits.group,
         subsets_by=said.subsets.by,
         subsets=_subsets(settled, list(said.splits.shares), shards),
-        languages=_by_count(kept["language"]),
+        languages=by_count(kept["language"]),
         declared_languages=said.languages,
-        sources=_by_count(kept["source"].fill_null("")),
+        sources=by_count(kept["source"].fill_null("")),
         errata=corrected(project, settled),
         steps=_stepped(project, settled),
         statement=said.statement,
@@ -298,7 +298,7 @@ def _subsets(
     return {name: found[name] for name in settled.subsets.values()}
 
 
-def _by_count(column: pl.Series) -> dict[str, int]:
+def by_count(column: pl.Series) -> dict[str, int]:
     """Return how often each value stands there, the most frequent first, then by name."""
     counted = column.alias("value").value_counts(name="n")
     return dict(counted.sort(["n", "value"], descending=[True, False]).iter_rows())

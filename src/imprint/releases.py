@@ -254,6 +254,15 @@ def step(old: str, new: str) -> Change:
     return "patch"
 
 
+def fits(before: str, version: str, what: Change) -> bool:
+    """Say whether a version promises as much change as there is since another one.
+
+    >>> fits("1.0.0", "1.0.1", "minor"), fits("1.0.0", "1.0.0", "nothing")
+    (False, True)
+    """
+    return CHANGES.index(what) <= CHANGES.index(step(before, version))
+
+
 def refuse_low_version(before: str, version: str, what: Change) -> None:
     """Refuse a version that promises less change than there is.
 
@@ -265,7 +274,7 @@ def refuse_low_version(before: str, version: str, what: Change) -> None:
     Raises:
         RefusedError: `version` is too close to the release before it.
     """
-    if CHANGES.index(step(before, version)) >= CHANGES.index(what):
+    if fits(before, version, what):
         return
     wanted = least(before, what)
     why = {

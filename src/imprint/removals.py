@@ -7,9 +7,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from imprint.errors import Fault, ProjectError
-from imprint.fingerprint import MOST, Fingerprint
+from imprint.fingerprint import MOST, START_BYTES, Fingerprint
 from imprint.near import runs
 from imprint.parts import SKETCH, column, numbered
+from imprint.propose import apart, together
 from imprint.rooms.shingles import WIDTH
 from imprint.rooms.sketch import HASH_BITS, ROW_BITS, limits
 from imprint.settings import glob_matches
@@ -37,9 +38,6 @@ one in six is missed of those that are only just alike; with more a person is as
 
 COPY = re.compile(r"-[0-9]+$")
 """What the second record with an id has behind it."""
-
-DIGEST_BYTES = 8
-"""Of the digest of a text, in a fingerprint."""
 
 
 def named(facts: pl.DataFrame, removals: Sequence[Removal], *, declared: bool) -> pl.DataFrame:
@@ -113,7 +111,7 @@ def recognised(
     """
     import polars as pl
 
-    there = {digest[:DIGEST_BYTES] for digest in gone}
+    there = {digest[:START_BYTES] for digest in gone}
     prints = [
         (number, each)
         for number, removal in enumerate(removals)
@@ -125,7 +123,7 @@ def recognised(
     known = pl.DataFrame(
         {"start": [each.digest for _, each in prints], "removal": [number for number, _ in prints]}
     )
-    start = pl.col("text_digest").bin.slice(0, DIGEST_BYTES)
+    start = pl.col("text_digest").bin.slice(0, START_BYTES)
     same = facts.with_columns(start=start).join(known, on="start")
     like = _alike(facts, parts, folder, [each for _, each in prints], float(least))
     numbers = [prints[n][0] for n in like["print"]]
@@ -168,7 +166,7 @@ def fingerprints(
     found: dict[int, tuple[str, ...]] = {}
     facts = gone.select("id", "words", "text_digest", "removal").iter_rows()
     for (name, words, digest, number), hashes in zip(facts, sketches, strict=True):
-        each = Fingerprint(name, words, digest[:DIGEST_BYTES], tuple(hashes[:MOST]))
+        each = Fingerprint(name, words, digest[:START_BYTES], tuple(hashes[:MOST]))
         if (number, each.digest) not in there:
             found[number] = (*found.get(number, ()), str(each))
     return found
@@ -214,12 +212,8 @@ def _alike(
     import numpy as np
     import polars as pl
 
-    every = [(each, number) for number, one in enumerate(prints) for each in sorted(one.hashes)]
-    hashes, owners = (
-        (np.array(each, np.uint64) for each in zip(*sorted(every), strict=True))
-        if (every)
-        else (np.zeros(0, np.uint64), np.zeros(0, np.uint64))
-    )
+    hashes = np.array([each for one in prints for each in one.hashes], np.uint64)
+    owners = np.repeat(np.arange(len(prints)), [len(one.hashes) for one in prints])
     firsts, records = numbered(parts)
     sizes = np.zeros((2, records), np.int64)
     sizes[:, facts["record"].to_numpy()] = facts["words"], facts["hashes"]
@@ -232,10 +226,9 @@ def _alike(
         low = np.searchsorted(entries, hashes << np.uint64(ROW_BITS))
         size = np.searchsorted(entries, hashes + np.uint64(1) << np.uint64(ROW_BITS)) - low
         rows = entries[runs(low, size)] & np.uint64((1 << ROW_BITS) - 1)
-        pairs.append(np.repeat(owners, size) << np.uint64(32) | rows + np.uint64(first))
+        pairs.append(together(np.repeat(owners, size), rows + np.uint64(first)))
     found, shared = np.unique(np.concatenate(pairs), return_counts=True)
-    owner, record = (found >> np.uint64(32)).astype(np.int64), (found & np.uint64(2**32 - 1))
-    record = record.astype(np.int64)
+    owner, record = apart(found)
     taking = sizes[0][record] > 0
     owner, record, shared = owner[taking], record[taking], shared[taking]
     enough = shared >= _expected(prints, owner, sizes[:, record], least)

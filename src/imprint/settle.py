@@ -15,7 +15,7 @@ from imprint.manifest import Alike
 from imprint.parts import BEFORE, SKETCH, said_in
 from imprint.rooms import dedup, split
 from imprint.rooms.dedup import alike
-from imprint.sift import sift
+from imprint.sift import lines, sift
 from imprint.subsets import subset_names
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 PUBLISHED = ("id", "language", "source", "corrections", "raw_file", "raw_index")
 """Published columns that settle reads. Of the text it knows the digest."""
+
+TORN = "its group was released in more than one split"
+"""Why a new record has no split."""
 
 LEDGER = (
     "id",
@@ -119,11 +122,11 @@ def settle(
     facts = dedup.number_copies(sifted.facts, declared=bool(settings.read.id))
     draw = release.draw if release else split.mode(facts["document"].n_unique())
     facts = split.assign(facts, settings.splits.shares, settings.splits.salt, draw)
-    ledger.append(_held_back(facts))
+    ledger.append(lines(facts.filter(pl.col("split").is_null()), "held-back", TORN))
     kept = _in_order(facts.filter(pl.col("split").is_not_null()), list(settings.splits.shares))
     whole = pl.concat(ledger, how="diagonal_relaxed").sort("file", "raw_index", nulls_last=False)
-    read = sum(count for _, count in files.values())
     _refuse_nothing(kept, files, ledger)
+    read = sum(count for _, count in files.values())
     placed = _placed(kept)
     digest = dataset_digest(project.record.arrow, iter(placed.items()))
     told = _counted(whole, kept, settings, sifted.cut)
@@ -268,20 +271,6 @@ def _with_released(
         released_split=pl.coalesce("by_id", "by_place"),
         released=known & (at_home | ~at_home.any().over("id")),
     ).drop("home")
-
-
-def _held_back(facts: pl.DataFrame) -> pl.DataFrame:
-    """Return the ledger's lines on new records that no split can take."""
-    import polars as pl
-
-    return facts.filter(pl.col("split").is_null()).select(
-        "file",
-        "id",
-        "raw_file",
-        "raw_index",
-        reason=pl.lit("held-back"),
-        detail=pl.lit("its group was released in more than one split"),
-    )
 
 
 def _in_order(facts: pl.DataFrame, splits: Sequence[str]) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from imprint import near, removals
+from imprint.propose import together
 from imprint.rooms import dedup
 from imprint.rooms.dedup import alike
 
@@ -130,8 +131,8 @@ class _Search:
         new = alike.through(stars, self.among(facts))
         if new.is_empty():
             return False
-        numbers = near.numbers(new["left"].to_numpy(), new["right"].to_numpy())
-        counted = near.count(*self.given, numbers, self.least, self.processes)
+        pairs = together(new["left"].to_numpy(), new["right"].to_numpy())
+        counted = near.count(*self.given, pairs, self.least, self.processes)
         told = new.join(counted, on=["left", "right"], how="left").with_columns(
             # What is not alike is kept too, so that it is not asked again: it shares nothing.
             pl.col("shared").fill_null(0),
@@ -172,9 +173,10 @@ def _taken_out(
     texts = facts.select("record", "text_digest").join(like.drop("star"), on="record")
     facts = facts.join(texts.drop("record"), on="text_digest", how="left", maintain_order="left")
     close_by = facts.filter(pl.col("removal").is_not_null())
-    named = _line(gone, "removed", _reasons(project, "named by {}"))
-    told = _line(close_by, "removed", _reasons(project, "nearly the text that is named by {}"))
-    told = told.with_columns(similarity=close_by["similarity"], rule=pl.lit(alike.NEAR))
+    named = lines(gone, "removed", _reason(project, "named by {}"))
+    nearly = _reason(project, "nearly the text that is named by {}")
+    told = lines(close_by, "removed", nearly, "similarity")
+    told = told.with_columns(rule=pl.lit(alike.NEAR))
     facts = facts.filter(pl.col("removal").is_null()).drop("removal", "similarity")
     return facts, [named, told]
 
@@ -205,12 +207,14 @@ def _held_back(
     """Hold back the records whose texts are like one that was taken out earlier."""
     import polars as pl
 
+    if known.is_empty():
+        return facts, facts.clear().select("file", "id")
     facts = facts.join(known, on="text_digest", how="left", maintain_order="left")
     held = facts.filter(pl.col("removal").is_not_null())
     told = (
         "like a text that was taken out by {}; a person has to decide: name it there, or allow it"
     )
-    line = _line(held, "held-back", _reasons(project, told))
+    line = lines(held, "held-back", _reason(project, told))
     return facts.filter(pl.col("removal").is_null()).drop("removal"), line
 
 
@@ -226,43 +230,37 @@ def _exact(facts: pl.DataFrame, leave_out: bool) -> tuple[pl.DataFrame, pl.DataF
     return kept, line
 
 
-def _reasons(project: Project, told: str) -> dict[int, str]:
-    """Return what the ledger says of each removal."""
-    return {
-        number: told.format(f"removal {number + 1} of schema/removals.toml ({each.why})")
-        for number, each in enumerate(project.removals)
-    }
-
-
-def _line(facts: pl.DataFrame, reason: str, details: Mapping[int, str]) -> pl.DataFrame:
-    """Return the ledger's lines on records with a `removal`."""
+def _reason(project: Project, told: str) -> pl.Expr:
+    """Return what the ledger says of each record by its `removal`."""
     import polars as pl
 
-    detail = pl.col("removal").replace_strict(
-        list(details), list(details.values()), default=None, return_dtype=pl.String
-    )
-    return facts.select(
-        "file",
-        "id",
-        "raw_file",
-        "raw_index",
-        reason=pl.lit(reason),
-        detail=detail if details else pl.lit(None, pl.String),
-    )
+    details = [
+        told.format(f"removal {number + 1} of schema/removals.toml ({each.why})")
+        for number, each in enumerate(project.removals)
+    ]
+    return pl.col("removal").replace_strict(range(len(details)), details, return_dtype=pl.String)
+
+
+def lines(facts: pl.DataFrame, reason: str, detail: str | pl.Expr, *more: str) -> pl.DataFrame:
+    """Return the ledger's lines on records that are not published.
+
+    Args:
+        facts: a row for each of them.
+        reason: the code.
+        detail: in words, of all or of each.
+        more: columns that the ledger has of them, too.
+    """
+    import polars as pl
+
+    words = pl.lit(detail) if isinstance(detail, str) else detail
+    columns = ("file", "id", "raw_file", "raw_index", *more)
+    return facts.select(*columns, reason=pl.lit(reason), detail=words)
 
 
 def _duplicates(facts: pl.DataFrame, rule: str, detail: str) -> pl.DataFrame:
     """Return the ledger's lines on the duplicates that a rule found."""
     import polars as pl
 
-    return facts.filter(pl.col("duplicate_of").is_not_null()).select(
-        "file",
-        "id",
-        "raw_file",
-        "raw_index",
-        "duplicate_of",
-        "similarity",
-        reason=pl.lit("duplicate"),
-        detail=pl.lit(detail),
-        rule=pl.lit(rule),
-    )
+    repeated = facts.filter(pl.col("duplicate_of").is_not_null())
+    found = lines(repeated, "duplicate", detail, "duplicate_of", "similarity")
+    return found.with_columns(rule=pl.lit(rule))
