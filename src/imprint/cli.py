@@ -1,38 +1,28 @@
-"""The command line: arguments in, one call, the result out, an exit status.
-
-The only module that prints. Results go to standard output, progress and errors to standard error.
-"""
+"""The command line: arguments in, one call, the result out, an exit status."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import gc
 import os
-import re
-import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import imprint
-from imprint.errors import Fault, ImprintError, UsageError, escape
+from imprint.errors import Fault, ImprintError, UsageError
+from imprint.terminal import ask, complain, print_result, progress, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from imprint.press import Progress
+    from collections.abc import Callable
 
 NOT_YET = ("suggest", "languages", "report", "review", "explain")
 """Commands that are planned and not there yet."""
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C. Source: POSIX, 128 + SIGINT."""
-
-CONTROLS = re.compile("[\x7f-\x9f]")
-"""Control characters that JSON does not escape by itself."""
 
 GARBAGE = 200_000
 """New objects after which Python looks for rings of them that nobody needs. Chosen: all that a
@@ -102,12 +92,14 @@ def init(folder: str, languages: tuple[str, ...], as_json: bool, **given: Any) -
 
     root = Path(folder)
     looked = look_at(root / "raw")
-    ask = functools.partial(_ask, silent=given["yes"] or as_json or not sys.stdin.isatty())
-    name = given["name"] or ask("Name of the dataset", suggest_name(root))
-    license_ = given["license_"] or ask("Licence", "unknown")
-    languages = languages or tuple(ask("Languages (BCP 47)", "und").split())
+    asked = functools.partial(ask, silent=given["yes"] or as_json or not sys.stdin.isatty())
+    name = given["name"] or asked("Name of the dataset", suggest_name(root))
+    license_ = given["license_"] or asked("Licence", "unknown")
+    languages = languages or tuple(asked("Languages (BCP 47)", "und").split())
     written = write_schema(root, name, license_, languages, looked)
-    _print(as_json, {"written": written, "files": looked}, lambda: summary.init(looked, written))
+    print_result(
+        as_json, {"written": written, "files": looked}, lambda: summary.init(looked, written)
+    )
 
 
 def _opened(folder: str) -> imprint.Project:
@@ -140,12 +132,12 @@ def build(folder: str, workers: int | None, as_json: bool, quiet: bool, **option
     from imprint import summary
 
     chosen = {name: options[name] for name in ("fresh", "sample", "engine", "address", "since")}
-    with _progress(quiet) as progress:
-        built = imprint.build(_opened(folder), workers=workers, progress=progress, **chosen)
+    with progress(quiet) as show_progress:
+        built = imprint.build(_opened(folder), workers=workers, progress=show_progress, **chosen)
     profile = options["profile"]
     facts = summary.build_facts(built, profile=profile)
-    _print(as_json, facts, lambda: summary.build(built, profile=profile))
-    _warn(built.warnings, strict=options["strict"])
+    print_result(as_json, facts, lambda: summary.build(built, profile=profile))
+    warn(built.warnings, strict=options["strict"])
 
 
 @_command("check", "imprint check corpus --strict")
@@ -156,12 +148,12 @@ def check(folder: str, workers: int | None, strict: bool, as_json: bool, quiet: 
     """Tell all that build would refuse or warn of; fill the cache, write nothing else."""
     from imprint import summary
 
-    with _progress(quiet) as progress:
-        checked = imprint.check(_opened(folder), workers=workers, progress=progress)
-    _print(as_json, checked, lambda: summary.check(checked))
+    with progress(quiet) as show_progress:
+        checked = imprint.check(_opened(folder), workers=workers, progress=show_progress)
+    print_result(as_json, checked, lambda: summary.check(checked))
     for problem in checked.problems:
-        _complain(problem)
-    _warn(checked.warnings, strict=strict)
+        complain(problem)
+    warn(checked.warnings, strict=strict)
     if checked.problems:
         raise SystemExit(1)
 
@@ -173,11 +165,11 @@ def verify(name: str, workers: int | None, as_json: bool, quiet: bool) -> None:
     """Rebuild from raw/ and compare with what was built."""
     from imprint import summary
 
-    with _progress(quiet) as progress:
-        verified = imprint.verify(name, workers=workers, progress=progress)
-    _print(as_json, verified, lambda: summary.verify(verified))
+    with progress(quiet) as show_progress:
+        verified = imprint.verify(name, workers=workers, progress=show_progress)
+    print_result(as_json, verified, lambda: summary.verify(verified))
     for difference in verified.differences:
-        _complain(difference)
+        complain(difference)
     if verified.differences:
         raise SystemExit(1)
 
@@ -190,7 +182,7 @@ def diff(old: str, new: str, as_json: bool, quiet: bool) -> None:
     from imprint import summary
 
     found = imprint.diff(old, new)
-    _print(as_json, found, lambda: summary.diff(found))
+    print_result(as_json, found, lambda: summary.diff(found))
     if found.counts.resplit or not found.fits:
         raise SystemExit(1)
 
@@ -204,7 +196,7 @@ def wheel(folder: str, pin: str | None, as_json: bool, quiet: bool) -> None:
 
     _refuse_later("imprint wheel --pin", pin)
     path = imprint.wheel(folder)
-    _print(as_json, {"wheel": path}, lambda: summary.wheel(path))
+    print_result(as_json, {"wheel": path}, lambda: summary.wheel(path))
 
 
 @_command("push", "imprint push corpus org/my-news --dry-run\nimprint push corpus org/my-news")
@@ -222,7 +214,7 @@ def push(where: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> 
         raise click.UsageError(f"Got unexpected argument {where[2]!r}")
     folder, repository = ("." if len(where) == 1 else where[0]), where[-1]
     pushed = imprint.push(folder, repository, **options)
-    _print(as_json, pushed, lambda: summary.push(pushed))
+    print_result(as_json, pushed, lambda: summary.push(pushed))
 
 
 @_command("load", "imprint load csto-news\nimprint load org/name@v1.0.0")
@@ -234,7 +226,7 @@ def load(name: str, as_json: bool, quiet: bool) -> None:
 
     path = resolve(name)
     facts = {"name": name, "path": path, "line": summary.load_line(name)}
-    _print(as_json, facts, lambda: summary.load(name, path))
+    print_result(as_json, facts, lambda: summary.load(name, path))
 
 
 @_command("show", "imprint show csto-news")
@@ -245,10 +237,10 @@ def show(name: str | None, as_json: bool, quiet: bool) -> None:
 
     if name is None:
         installed = catalog.installed()
-        _print(as_json, installed, lambda: summary.installed(installed))
+        print_result(as_json, installed, lambda: summary.installed(installed))
         return
     shown = catalog.show(name)
-    _print(as_json, shown, lambda: summary.show(shown))
+    print_result(as_json, shown, lambda: summary.show(shown))
 
 
 def main() -> NoReturn:
@@ -280,74 +272,25 @@ def run(arguments: list[str]) -> int:
     try:
         commands.main(arguments, prog_name="imprint", standalone_mode=False)
     except ImprintError as error:
-        _complain(*error.lines())
+        complain(*error.lines())
         return error.exit_status
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return UsageError.exit_status
     except click.ClickException as error:
-        _complain(_usage(error))
+        complain(_usage(error))
         return UsageError.exit_status
     except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted; what was there before is still there")
+        complain("interrupted; what was there before is still there")
         return INTERRUPTED
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     except Exception as error:
         if os.environ.get("IMPRINT_TRACEBACK"):
             raise
-        _complain(_unforeseen(error))
+        complain(_unforeseen(error))
         return UsageError.exit_status
     return 0
-
-
-def _print(as_json: bool, result: object, text: Callable[[], str]) -> None:
-    """Print a result, as JSON or as text."""
-    if as_json:
-        import msgspec
-
-        written = msgspec.json.format(msgspec.json.encode(_plain(result))).decode()
-        written = CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
-    else:
-        written = "\n".join(map(escape, text().split("\n")))
-    try:
-        click.echo(written)
-    except BrokenPipeError:  # who read it has read enough; the exit status is that of the command
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _plain(value: object) -> object:
-    """Return a result as dicts, lists, strings and numbers."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return {field.name: _plain(getattr(value, field.name)) for field in fields}
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return str(value) if isinstance(value, os.PathLike) else value
-
-
-def _complain(*lines: str) -> None:
-    """Print each line as an error."""
-    for line in lines:
-        click.echo(f"imprint: error: {line}", err=True)
-
-
-def _warn(warnings: tuple[str, ...], *, strict: bool) -> None:
-    """Print the warnings; with --strict they are what is wrong."""
-    for warning in warnings:
-        click.echo(f"imprint: warning: {escape(warning)}", err=True)
-    if warnings and strict:
-        raise SystemExit(1)
-
-
-def _ask(question: str, default: str, *, silent: bool) -> str:
-    """Ask for a value on a terminal; take the default where nobody is asked."""
-    if silent:
-        return default
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a library may have taken Ctrl-C
-    return str(click.prompt(question, default=default, err=True))
 
 
 def _refuse_later(what: str, given: object) -> None:
@@ -356,26 +299,6 @@ def _refuse_later(what: str, given: object) -> None:
         raise UsageError(
             Fault(what, "an option that is not there yet", "the command without it", "leave it out")
         )
-
-
-@contextlib.contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
-    """Give what shows progress: a bar on a terminal, nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda stage, done, total: None  # noqa: ARG005 - nobody is told
-        return
-    from tqdm import tqdm
-
-    bar = tqdm(bar_format="{desc:<9}{bar:30} {n_fmt}/{total_fmt}", leave=False, file=sys.stderr)
-
-    def show(stage: str, done: int, total: int) -> None:
-        bar.desc, bar.n, bar.total = stage, done, total
-        bar.refresh()
-
-    try:
-        yield show
-    finally:
-        bar.close()
 
 
 def _usage(error: click.ClickException) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imprint.errors import escape
+from imprint.tables import SHOWN, WHOLE, count, here, pairs, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from imprint.catalog import Shown
     from imprint.compare import Diff
@@ -22,41 +21,10 @@ if TYPE_CHECKING:
     from imprint.rebuild import Verified
     from imprint.timing import Stage
 
-SHOWN = 20
-"""Lines of a table, or subsets, before the rest is only counted. Chosen: one screen."""
-
 EACH = 10
 """Raw files that are listed one by one; where there are more, those read alike share a line."""
 
-WIDEST = 64
-"""Characters of one cell before it is cut. Chosen: a path and a sentence fit a terminal's line."""
-
-WHOLE = 10_000
-"""Characters of a cell that is not meant to be cut."""
-
 ON_RECORD = "the release is on record in schema/releases.toml: commit it with schema/releases/"
-
-
-def table(rows: Iterable[Sequence[object]], indent: str = "  ", widest: int = WIDEST) -> str:
-    r"""Return rows as lines whose columns line up, wide characters counted as two.
-
-    >>> print(table([["a", 1], ["中文", 22]], indent=""))
-    a     1
-    中文  22
-    """
-    cells = [[_cut(escape(str(cell)), widest) for cell in row] for row in rows]
-    shown = cells[:SHOWN]
-    widths = [max(map(_width, column)) for column in zip(*shown, strict=True)]
-    lines = [
-        indent
-        + "  ".join(
-            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
-        )
-        for row in shown
-    ]
-    if len(cells) > SHOWN:
-        lines.append(f"{indent}and {len(cells) - SHOWN:,} more")
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def build(built: Build, *, profile: bool = False) -> str:
@@ -64,27 +32,27 @@ def build(built: Build, *, profile: bool = False) -> str:
     manifest, records = built.manifest, built.manifest.records
     splits = {name: split.records for name, split in manifest.splits.items()}
     corrections = [
-        f"{each.wrong} -> {each.right}: {each.count} in {_count(each.records, 'record')}"
+        f"{each.wrong} -> {each.right}: {each.count} in {count(each.records, 'record')}"
         for each in manifest.errata
     ]
     steps = [
         f"{each.run}: {each.changed:,} changed, {each.dropped:,} dropped" for each in manifest.steps
     ]
     facts = [
-        ("splits", _pairs(splits)),
+        ("splits", pairs(splits)),
         *_subsets({name: subset.records for name, subset in manifest.subsets.items()}),
-        ("languages", _pairs(manifest.languages)),
-        ("sources", _pairs({name or "(none)": n for name, n in manifest.sources.items()})),
+        ("languages", pairs(manifest.languages)),
+        ("sources", pairs({name or "(none)": n for name, n in manifest.sources.items()})),
         ("corrected", "; ".join(corrections) or "nothing"),
         *([("steps", "; ".join(steps))] if steps else []),
-        ("left out", _pairs(built.reasons) or "nothing"),
+        ("left out", pairs(built.reasons) or "nothing"),
         *_alike(manifest.alike),
-        ("dataset", f"{built.url or _here(built.folder)}  (rows {manifest.digest[:16]})"),
+        ("dataset", f"{built.url or here(built.folder)}  (rows {manifest.digest[:16]})"),
         ("ledger", built.url.removesuffix("dataset") + "rejected.jsonl")
         if built.url
-        else ("ledger", _here(built.rejected)),
+        else ("ledger", here(built.rejected)),
     ]
-    sample = manifest.sample and f", a sample of {_count(manifest.sample, 'document')} at most"
+    sample = manifest.sample and f", a sample of {count(manifest.sample, 'document')} at most"
     said = [
         f"{manifest.name} {manifest.version}{sample or ''}: {_ledger(records)}",
         table(facts, widest=WHOLE),
@@ -121,11 +89,11 @@ def stages(found: Sequence[Stage]) -> str:
 def _next(built: Build) -> list[str]:
     """Return what to do once a build is there."""
     root = built.folder.parent.parent
-    where = "" if root.resolve() == Path.cwd() else f" {_here(root)}"
+    where = "" if root.resolve() == Path.cwd() else f" {here(root)}"
     release = f'to release: "imprint wheel{where}", "imprint push{where} ORG/NAME"'
     if built.manifest.sample:
         release = f'to release: "imprint build{where}" without --sample'
-    return [f'next: "imprint show {_here(built.folder)}", "imprint verify{where}"', release]
+    return [f'next: "imprint show {here(built.folder)}", "imprint verify{where}"', release]
 
 
 def build_facts(built: Build, *, profile: bool = False) -> dict[str, object]:
@@ -167,7 +135,7 @@ def _named(group: Sequence[FileRead]) -> str:
 
 def check(checked: Checked) -> str:
     """Return what a check found."""
-    facts = [("left out", _pairs(checked.reasons) or "nothing"), *_alike(checked.alike)]
+    facts = [("left out", pairs(checked.reasons) or "nothing"), *_alike(checked.alike)]
     verdict = "not ready to release" if checked.problems else "ready to release"
     return "\n".join(
         [
@@ -181,16 +149,16 @@ def check(checked: Checked) -> str:
 
 def verify(verified: Verified) -> str:
     """Return what a comparison found."""
-    counted = f"{_count(verified.files, 'file')}, {_count(verified.records, 'record')}"
+    counted = f"{count(verified.files, 'file')}, {count(verified.records, 'record')}"
     if verified.differences:
-        found = _count(len(verified.differences), "difference")
-        return f"{_here(verified.folder)}: {found} ({counted})"
+        found = count(len(verified.differences), "difference")
+        return f"{here(verified.folder)}: {found} ({counted})"
     how = {
         "files": "its files are those of its manifest",
         "bytes": "a rebuild from raw/ gives the same bytes",
         "rows": "a rebuild from raw/ gives the same rows; other tools may give other bytes",
     }[verified.compared]
-    lines = [f"{_here(verified.folder)}: {how} ({counted})"]
+    lines = [f"{here(verified.folder)}: {how} ({counted})"]
     if verified.tools:
         lines.append(table([tuple(tool.split(": ", 1)) for tool in verified.tools]))
     return "\n".join(lines)
@@ -227,7 +195,7 @@ def diff(found: Diff) -> str:
 
 def _why(number: int, reasons: Mapping[str, int]) -> str:
     """Return a number, and what it is made of."""
-    return f"{number:,}" + (f" ({_pairs(reasons)})" if reasons else "")
+    return f"{number:,}" + (f" ({pairs(reasons)})" if reasons else "")
 
 
 def wheel(path: Path) -> str:
@@ -235,8 +203,8 @@ def wheel(path: Path) -> str:
     module = path.name.split("-")[0]
     return "\n".join(
         [
-            f"{_here(path)}  ({path.stat().st_size:,} bytes)",
-            f"  pip install {_here(path)}",
+            f"{here(path)}  ({path.stat().st_size:,} bytes)",
+            f"  pip install {here(path)}",
             f'  python -c "import {module}; print({module}.load())"',
             ON_RECORD,
         ]
@@ -259,7 +227,7 @@ def push(pushed: Pushed) -> str:
     sent = sum(file.bytes for file in (*pushed.added, *pushed.changed))
     lines = [head, *([table(rows, widest=WHOLE)] if rows else [])]
     told = "to send" if pushed.dry_run else "sent"
-    lines.append(f"  {_count(len(pushed.unchanged), 'file')} unchanged, {sent:,} bytes {told}")
+    lines.append(f"  {count(len(pushed.unchanged), 'file')} unchanged, {sent:,} bytes {told}")
     if not pushed.dry_run:
         proposed = pushed.pull_request and pushed.committed
         lines += [
@@ -277,7 +245,7 @@ def _takedown(pushed: Pushed) -> list[str]:
     name = pushed.repository
     lines = ["what schema/removals.toml takes down is still in the history online:"]
     rows = [
-        (each.version, each.revision, _count(each.records, "record"), " ".join(each.tags))
+        (each.version, each.revision, count(each.records, "record"), " ".join(each.tags))
         for each in pushed.still_online
     ]
     lines.append(table(rows, widest=WHOLE))
@@ -305,13 +273,13 @@ def load_line(name: str) -> str:
 def show(shown: Shown) -> str:
     """Return a first look at a dataset."""
     facts = [
-        ("splits", _pairs(shown.splits)),
+        ("splits", pairs(shown.splits)),
         *_subsets(shown.subsets),
         ("columns", ", ".join(shown.columns)),
-        ("languages", _pairs(shown.languages)),
-        ("sources", _pairs({name or "(none)": n for name, n in shown.sources.items()})),
+        ("languages", pairs(shown.languages)),
+        ("sources", pairs({name or "(none)": n for name, n in shown.sources.items()})),
         ("licence", shown.license),
-        ("folder", _here(shown.folder)),
+        ("folder", here(shown.folder)),
     ]
     first = [table(row.items(), indent="    ") for row in shown.first]
     return "\n".join(
@@ -331,7 +299,7 @@ def installed(names: Mapping[str, Path]) -> str:
 
 def init(looked: Sequence[Looked], written: Sequence[Path]) -> str:
     """Return how raw/ would be read, and what was written."""
-    root = _here(written[0].parent.parent)
+    root = here(written[0].parent.parent)
     head = ("file", "format", "encoding", "delimiter", "records", "text", "first record")
     rows = [
         (
@@ -349,7 +317,7 @@ def init(looked: Sequence[Looked], written: Sequence[Path]) -> str:
         [
             "would be read as",
             table([head, *rows]),
-            "wrote " + ", ".join(_here(path) for path in written),
+            "wrote " + ", ".join(here(path) for path in written),
             f'next: look at schema/dataset.toml, then "imprint build {root}"',
         ]
     )
@@ -358,40 +326,13 @@ def init(looked: Sequence[Looked], written: Sequence[Path]) -> str:
 def _ledger(records: Records) -> str:
     """Return the four totals in one line."""
     return (
-        f"{_count(records.read, 'record')} read = {records.published:,} published + "
-        f"{records.rejected:,} rejected + {_count(records.duplicate, 'duplicate')}"
+        f"{count(records.read, 'record')} read = {records.published:,} published + "
+        f"{records.rejected:,} rejected + {count(records.duplicate, 'duplicate')}"
     )
-
-
-def _pairs(counts: Mapping[str, int]) -> str:
-    """Return names with their counts, the most frequent first where there are many."""
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def _subsets(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     """Return the subsets with their counts, if there are any; of many the first."""
     more = f" and {len(counts) - SHOWN:,} more" if len(counts) > SHOWN else ""
     shown = dict(list(counts.items())[:SHOWN])
-    return [("subsets", _pairs(shown) + more)] if counts else []
-
-
-def _count(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _here(path: Path) -> str:
-    """Return a path as it is shortest from here."""
-    resolved, here = path.resolve(), Path.cwd()
-    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(path)
-
-
-def _cut(cell: str, widest: int) -> str:
-    """Return a cell, cut where it is long."""
-    return cell if len(cell) <= widest else cell[: widest - 3] + "..."
-
-
-def _width(cell: str) -> int:
-    """Return how many columns of a terminal a cell takes."""
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in cell)
-    return len(cell) + wide - sum(unicodedata.combining(c) != 0 for c in cell)
+    return [("subsets", pairs(shown) + more)] if counts else []
