@@ -24,9 +24,17 @@ def facts(
     return pl.DataFrame(columns, dict.fromkeys(columns, pl.String))
 
 
+def assigned(table: pl.DataFrame, by: split.Draw, salt: str = "") -> pl.DataFrame:
+    """Draw, with numbers in place of the names of the groups."""
+    names = table["group"].unique().sort()
+    numbers = dict(zip(names, range(len(names)), strict=True))
+    table = table.with_columns(pl.col("group").replace_strict(numbers, return_dtype=pl.UInt32))
+    return split.assign(table, names, SHARES, salt, by)
+
+
 def drawn(table: pl.DataFrame, by: split.Draw, salt: str = "") -> dict[str, str | None]:
     """Return the split of each document."""
-    result = split.assign(table, SHARES, salt, by)
+    result = assigned(table, by, salt)
     return dict(result.select("document", "split").iter_rows())
 
 
@@ -93,7 +101,7 @@ def test_shares_are_met_by_new_records() -> None:
 def test_groups_are_never_divided(groups: list[str], by: split.Draw) -> None:
     """All records of a group are in one split."""
     documents = [f"d{i}" for i in range(len(groups))]
-    result = split.assign(facts(groups, documents=documents), SHARES, "", by)
+    result = assigned(facts(groups, documents=documents), by)
     assert result.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from imprint.parts import SKETCH, WORDS, Part, column, numbered
+from imprint.parts import SKETCH, WORDS, Part
 from imprint.propose import apart, expected, proposed
 from imprint.rooms.shingles import EXACT_BITS, WIDTH, distinct, shingles
 from imprint.rooms.sketch import HASH_BITS, limits
+from imprint.rows import column, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

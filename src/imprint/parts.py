@@ -8,14 +8,12 @@ see whether they are undamaged; the texts that are taken out of them are held to
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from imprint.digests import said
 from imprint.errors import Fault, MachineError
 from imprint.rooms.correct import pattern
 from imprint.rooms.read import Reading  # noqa: TC001 - msgspec reads it
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from imprint.partitions import Partition
-    from imprint.rooms.shingles import Numbers
     from imprint.rooms.sketch import Sketched
 
 BEFORE = "_before"
@@ -40,6 +37,10 @@ rejected records always."""
 
 WORDS, HASHES, SKETCH = "_words", "_hashes", "_sketch"
 """Columns of how many words a text has, how many hashes its sketch, and these."""
+
+
+ROW, PLACED = "_row", "_placed"
+"""Columns of the digests of what a record says, and of that with its id and its place."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -323,62 +324,3 @@ class Sink:
             self._aside.replace(self._path)
         else:
             self._aside.unlink(missing_ok=True)
-
-
-def said_in(parts: Sequence[Path], kept: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
-    """Return of each published record what it says in some of its columns.
-
-    Args:
-        parts: the part files, in the order of their numbers.
-        kept: n published records with `part` and `part_row`.
-        columns: those that count.
-    """
-    import polars as pl
-    import pyarrow as pa
-
-    found = []
-    for number, path in enumerate(parts):
-        if path.stat().st_size == 0:
-            continue
-        with pa.memory_map(str(path)) as file:
-            reader = pa.ipc.open_file(file)
-            batches = map(reader.get_batch, range(reader.num_record_batches))
-            rows = pl.concat(pl.DataFrame({"row": said(batch, columns)}) for batch in batches)
-        found.append(rows.with_row_index("part_row").with_columns(part=pl.lit(number, pl.Int64)))
-    places = kept.select("part", "part_row")
-    on = ["part", "part_row"]
-    return places.join(pl.concat(found), on=on, how="left", maintain_order="left")["row"]
-
-
-def numbered(parts: Sequence[Part]) -> tuple[tuple[int, ...], int]:
-    """Return the number of the first accepted record of each part, and how many there are."""
-    ends = list(itertools.accumulate((part.accepted_records for part in parts), initial=0))
-    return tuple(ends[:-1]), ends[-1]
-
-
-def column(parts: Sequence[Path], firsts: Sequence[int], needed: Numbers, name: str) -> pa.Array:
-    """Return a column of some records, read from their parts.
-
-    Args:
-        parts: the files of the accepted records of each part.
-        firsts: the number of the first record of each part.
-        needed: numbers of records, in ascending order; one at least.
-        name: of the column.
-    """
-    import numpy as np
-    import pyarrow as pa
-
-    found = []
-    borders = np.searchsorted(needed, [*firsts, np.iinfo(np.int64).max])
-    for path, first, (low, high) in zip(parts, firsts, itertools.pairwise(borders), strict=True):
-        if low == high:
-            continue
-        rows = needed[low:high] - first
-        with pa.memory_map(str(path)) as file:
-            reader, start = pa.ipc.open_file(file), 0
-            for number in range(reader.num_record_batches):
-                batch = reader.get_batch(number)
-                within = rows[(rows >= start) & (rows < start + len(batch))] - start
-                found.append(batch[name].take(pa.array(within)))
-                start += len(batch)
-    return pa.concat_arrays(found)

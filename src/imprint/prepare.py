@@ -16,7 +16,17 @@ import msgspec
 from imprint import timing
 from imprint.digests import hash64, place_keys, placed_digests, row_digests, text_digests
 from imprint.errors import Fault, RawError
-from imprint.parts import BEFORE, Part, Sink, by_file, digest_files, with_sketches, write_sketches
+from imprint.parts import (
+    BEFORE,
+    PLACED,
+    ROW,
+    Part,
+    Sink,
+    by_file,
+    digest_files,
+    with_sketches,
+    write_sketches,
+)
 from imprint.rooms.check import check
 from imprint.rooms.choose import choose
 from imprint.rooms.clean import clean
@@ -268,8 +278,8 @@ def _with_digests(batch: pa.RecordBatch, record: RecordSchema) -> pa.RecordBatch
         "_document": batch["_document"],
         "_raw_bytes": batch["_raw_bytes"],
         "_text": texts,
-        "_row": pa.array(rows, pa.binary()),
-        "_placed": pa.array(placed_digests(rows, published), pa.binary()),
+        ROW: pa.array(rows, pa.binary()),
+        PLACED: pa.array(placed_digests(rows, published), pa.binary()),
         "_hash": hash64(batch["_document"]),
         "_place": hash64(place_keys(batch)),
         "_text_bytes": pc.binary_length(published["text"]).cast(pa.int64()),

@@ -23,10 +23,11 @@ import math
 import shutil
 from typing import TYPE_CHECKING
 
-from imprint.parts import Part, numbered
+from imprint.parts import Part
 from imprint.rooms.dedup.alike import CONTAINED
 from imprint.rooms.shingles import WIDTH
 from imprint.rooms.sketch import HASH_BITS, ROW_BITS, limits
+from imprint.rows import numbered
 from imprint.swap import NEW
 
 if TYPE_CHECKING:

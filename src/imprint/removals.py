@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from imprint.errors import Fault, ProjectError
 from imprint.fingerprint import MOST, START_BYTES, Fingerprint
 from imprint.near import runs
-from imprint.parts import SKETCH, column, numbered
+from imprint.parts import SKETCH
 from imprint.propose import apart, together
 from imprint.rooms.shingles import WIDTH
 from imprint.rooms.sketch import HASH_BITS, ROW_BITS, limits
+from imprint.rows import column, numbered
 from imprint.settings import glob_matches
 from imprint.swap import machine_faults, write_file
 
@@ -44,8 +45,8 @@ def named(facts: pl.DataFrame, removals: Sequence[Removal], *, declared: bool) -
     """Say of each record which removal names it, or a record with the same text.
 
     Args:
-        facts: n rows with `id`, `source`, `raw_file`, `text_digest`; with `raw_sha256`, where a
-            removal names a digest.
+        facts: n rows with `id`, `source`, `file`, `raw_file`, `text_digest`; with `raw_sha256`,
+            where a removal names a digest.
         removals: as schema/removals.toml has them.
         declared: whether the ids come from the field that `read.id` names.
 
@@ -58,7 +59,8 @@ def named(facts: pl.DataFrame, removals: Sequence[Removal], *, declared: bool) -
     if not removals:
         return facts.with_columns(removal=none)
     ids = set(facts["id"])
-    by: dict[str, dict[str | bytes, int]] = {"id": {}, "source": {}, "raw_file": {}}
+    files = facts.select("file", "raw_file").unique().rows()
+    by: dict[str, dict[str | bytes | int, int]] = {"id": {}, "source": {}, "file": {}}
     by |= {"raw_sha256": {}, "text_digest": {}}
     for number, each in enumerate(removals):
         if each.id:
@@ -70,11 +72,9 @@ def named(facts: pl.DataFrame, removals: Sequence[Removal], *, declared: bool) -
             by["raw_sha256"].setdefault(each.sha256, number)
             by["text_digest"].setdefault(bytes.fromhex(each.sha256), number)
         if each.files:
-            fitting = (
-                name for name in facts["raw_file"].unique() if glob_matches(each.files, name)
-            )
-            for name in fitting:
-                by["raw_file"].setdefault(name, number)
+            for file, name in files:
+                if glob_matches(each.files, name):
+                    by["file"].setdefault(file, number)
     found = [
         pl.col(name).replace_strict(
             list(values), list(values.values()), default=None, return_dtype=pl.Int64

@@ -12,9 +12,10 @@ from imprint import releases
 from imprint.digests import SAID_BYTES, dataset_digest, placed_digests
 from imprint.errors import Fault, RawError
 from imprint.manifest import Alike
-from imprint.parts import BEFORE, SKETCH, said_in
+from imprint.parts import BEFORE, PLACED, ROW, SKETCH
 from imprint.rooms import dedup, split
 from imprint.rooms.dedup import alike
+from imprint.rows import digests_in, said_in
 from imprint.sift import lines, sift
 from imprint.subsets import subset_names
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 PUBLISHED = ("id", "language", "source", "corrections", "raw_file", "raw_index")
 """Published columns that settle reads. Of the text it knows the digest."""
+
+LEFT = {BEFORE, SKETCH, ROW, PLACED}
+"""Columns of a part that settle does not hold for all records at once."""
 
 TORN = "its group was released in more than one split"
 """Why a new record has no split."""
@@ -82,10 +86,19 @@ class Settled:
             columns: those that count as what a row says; by default all.
         """
         import polars as pl
+        import pyarrow as pa
 
-        row = pl.col("row").bin.slice(0, SAID_BYTES)
-        said = row if columns is None else said_in(self.parts, self.kept, columns).alias("row")
-        return self.kept.select("id", pl.col("hash").alias("key"), "split", "place", said)
+        if columns is None:
+            rows = digests_in(self.parts, self.kept, ROW)[:, :SAID_BYTES]
+            whole = pa.FixedSizeBinaryArray.from_buffers(
+                pa.binary(SAID_BYTES), len(rows), [None, pa.py_buffer(rows.tobytes())]
+            )
+            said = pl.Series(pl.from_arrow(whole.cast(pa.binary())))
+        else:
+            said = said_in(self.parts, self.kept, columns)
+        return self.kept.select(
+            "id", pl.col("hash").alias("key"), "split", "place", said.alias("row")
+        )
 
 
 def settle(
@@ -108,31 +121,40 @@ def settle(
         ProjectError: the release record is damaged.
         RawError: nothing can be published, or the field of `read.id` or `subsets.by` will not do.
     """
-    import polars as pl
-
     settings = project.settings
     numbered = _files(files)
     ledger = [_files_ledger(numbered), _refused(parts, folder, numbered)]
     facts = _facts(parts, folder, numbered, project)
-    _refuse_nothing(facts, files, ledger)
+    _refuse_nothing(facts, files, _whole(ledger))
+    facts, groups = _numbered(facts, settings.splits.group)
     release = releases.highest(releases.recorded(project.schema), settings.version)
     facts = _with_released(facts, project, release)
     sifted = sift(facts, parts, folder, project, processes)
     ledger += sifted.ledger
     facts = dedup.number_copies(sifted.facts, declared=bool(settings.read.id))
     draw = release.draw if release else split.mode(facts["document"].n_unique())
-    facts = split.assign(facts, settings.splits.shares, settings.splits.salt, draw)
-    ledger.append(lines(facts.filter(pl.col("split").is_null()), "held-back", TORN))
-    kept = _in_order(facts.filter(pl.col("split").is_not_null()), list(settings.splits.shares))
-    whole = pl.concat(ledger, how="diagonal_relaxed").sort("file", "raw_index", nulls_last=False)
-    _refuse_nothing(kept, files, ledger)
-    read = sum(count for _, count in files.values())
-    placed = _placed(kept)
+    kept, torn = _divided(facts, groups, settings, draw)
+    whole = _whole([*ledger, torn])
+    _refuse_nothing(kept, files, whole)
+    paths = tuple(part.accepted(folder) for part in parts)
+    placed = _placed(kept, paths)
     digest = dataset_digest(project.record.arrow, iter(placed.items()))
     told = _counted(whole, kept, settings, sifted.cut)
-    whole, paths = whole.select(LEDGER), tuple(part.accepted(folder) for part in parts)
     prints, named = sifted.fingerprints, _named(kept, settings.subsets.by)
+    read = sum(count for _, count in files.values())
     return Settled(kept, whole, read, draw, placed, digest, told, paths, prints, named)
+
+
+def _divided(
+    facts: pl.DataFrame, groups: pl.Series, settings: Settings, draw: split.Draw
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the records in the order of their rows, and the ledger's lines on the undivided."""
+    import polars as pl
+
+    facts = split.assign(facts, groups, settings.splits.shares, settings.splits.salt, draw)
+    torn = lines(facts.filter(pl.col("split").is_null()), "held-back", TORN)
+    kept = facts.filter(pl.col("split").is_not_null())
+    return _in_order(kept, list(settings.splits.shares)), torn
 
 
 def _counted(
@@ -157,14 +179,15 @@ def _files(files: Mapping[str, tuple[Reading, int]]) -> pl.DataFrame:
     import polars as pl
 
     readings = [reading for reading, _ in files.values()]
+    paths = [reading.raw_file for reading in readings]
     return pl.DataFrame(
         {
             "file": range(len(readings)),
-            "raw_file": [reading.raw_file for reading in readings],
+            "raw_file": paths,
             "reason": [reading.reason for reading in readings],
             "detail": [reading.detail for reading in readings],
         },
-        {"file": pl.Int64, "raw_file": pl.String, "reason": pl.String, "detail": pl.String},
+        {"file": pl.Int64, "raw_file": pl.Enum(paths), "reason": pl.String, "detail": pl.String},
     )
 
 
@@ -179,6 +202,14 @@ def _files_ledger(files: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _whole(lines: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the ledger: all its lines in path order, with `LEDGER`."""
+    import polars as pl
+
+    whole = pl.concat(lines, how="diagonal_relaxed").sort("file", "raw_index", nulls_last=False)
+    return whole.select(LEDGER)
+
+
 def _refused(parts: Sequence[Part], folder: Path, files: pl.DataFrame) -> pl.DataFrame:
     """Return the ledger's lines on records that a room rejected."""
     import polars as pl
@@ -191,8 +222,19 @@ def _refused(parts: Sequence[Part], folder: Path, files: pl.DataFrame) -> pl.Dat
     ]
     if not frames:
         return files.select("file").clear()
+    return _of_whole_files(pl.concat(frames), files)
+
+
+def _of_whole_files(records: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+    """Return the records of files that gave some, with the number of their file.
+
+    The path of each becomes one of all paths: a few bytes where many records are of one file.
+    """
+    import polars as pl
+
+    records = records.with_columns(pl.col("raw_file").cast(files["raw_file"].dtype))
     whole_files = files.filter(pl.col("reason").is_null()).select("file", "raw_file")
-    return pl.concat(frames).join(whole_files, on="raw_file", how="inner")
+    return records.join(whole_files, on="raw_file", how="inner", maintain_order="left")
 
 
 def _facts(
@@ -207,7 +249,7 @@ def _facts(
     for number, part in enumerate(parts):
         table = _open(part.accepted(folder))
         if table is not None:
-            names = {name for name in table.schema.names if name.startswith("_")} - {BEFORE, SKETCH}
+            names = {name for name in table.schema.names if name.startswith("_")} - LEFT
             wanted = [*dict.fromkeys((*PUBLISHED, *more, *sorted(names), *_column(group)))]
             frame = pl.DataFrame(pl.from_arrow(table.select(wanted))).with_row_index("part_row")
             if by:
@@ -221,13 +263,39 @@ def _facts(
     facts = pl.concat(frames)
     private = {name: name[1:] for name in facts.columns if name.startswith("_")}
     facts = facts.rename(private | {"_text": "text_digest"})
-    whole_files = files.filter(pl.col("reason").is_null()).select("file", "raw_file")
-    facts = facts.join(whole_files, on="raw_file", how="inner", maintain_order="left")
+    return _of_whole_files(facts, files)
+
+
+def _numbered(facts: pl.DataFrame, group: str) -> tuple[pl.DataFrame, pl.Series]:
+    """Return the facts with numbers in place of the names of documents, and with their groups.
+
+    Args:
+        facts: n rows with `document`, and the column of the groups.
+        group: "document" or that column.
+
+    Returns:
+        The n rows in the same order, `document` and `group` numbers; and the names of the groups in
+        ascending order, which are what these numbers count.
+    """
+    import polars as pl
+
+    facts, names = _ranked(facts, pl.col("document"), "document")
     if group == "document":
-        return facts.with_columns(group="document")
-    own = pl.format("document {}", "document")
+        return facts.with_columns(group="document"), names
+    own = pl.format("document {}", pl.lit(names).gather("document"))
     named = pl.format("{} {}", pl.lit(group), pl.col(group).cast(pl.String))
-    return facts.with_columns(group=pl.coalesce(named, own))
+    return _ranked(facts, pl.coalesce(named, own), "group")
+
+
+def _ranked(facts: pl.DataFrame, name: pl.Expr, column: str) -> tuple[pl.DataFrame, pl.Series]:
+    """Return rows with the rank of their name in a column, and the names in ascending order."""
+    import polars as pl
+
+    facts = facts.with_columns(name.alias(column))
+    names = facts[column].unique().sort()
+    ranks = pl.DataFrame({column: names}).with_row_index("rank")
+    facts = facts.join(ranks, on=column, how="left", maintain_order="left")
+    return facts.drop(column).rename({"rank": column}), names
 
 
 def _column(group: str) -> list[str]:
@@ -282,19 +350,27 @@ def _in_order(facts: pl.DataFrame, splits: Sequence[str]) -> pl.DataFrame:
     return facts.sort(rank, "split", "hash", "file", "raw_index")
 
 
-def _placed(kept: pl.DataFrame) -> dict[str, bytes]:
+def _placed(kept: pl.DataFrame, parts: Sequence[Path]) -> dict[str, bytes]:
     """Return the digests of the rows of each split with their places, one after the other.
 
     The first pass made them; a copy that got an id of its own has them made anew.
     """
+    import numpy as np
+    import polars as pl
+
+    digests = digests_in(parts, kept, PLACED)
     renamed = kept["renamed"].arg_true()
-    digests = kept["placed"]
     if len(renamed):
         rows = kept[renamed]
-        placed = rows.select("id", "raw_file", "raw_index").to_arrow()
-        digests = digests.scatter(renamed, placed_digests(rows["row"].to_list(), placed))
-    splits = kept.select("split", digests).group_by("split", maintain_order=True)
-    return {str(name): b"".join(rows["placed"].to_list()) for (name,), rows in splits}
+        placed = rows.select("id", pl.col("raw_file").cast(pl.String), "raw_index").to_arrow()
+        said = [row.tobytes() for row in digests_in(parts, rows, ROW)]
+        anew = np.frombuffer(b"".join(placed_digests(said, placed)), np.uint8)
+        digests[renamed.to_numpy()] = anew.reshape(len(rows), -1)
+    found, end = {}, 0
+    for (name,), rows in kept.select("split").group_by("split", maintain_order=True):
+        start, end = end, end + rows.height
+        found[str(name)] = digests[start:end].tobytes()
+    return found
 
 
 def _named(kept: pl.DataFrame, by: str) -> dict[str | None, str]:
@@ -303,17 +379,14 @@ def _named(kept: pl.DataFrame, by: str) -> dict[str | None, str]:
 
 
 def _refuse_nothing(
-    kept: pl.DataFrame, files: Mapping[str, tuple[Reading, int]], ledger: list[pl.DataFrame]
+    kept: pl.DataFrame, files: Mapping[str, tuple[Reading, int]], ledger: pl.DataFrame
 ) -> None:
     """Refuse to make a dataset without a record; say what became of them, and of the first."""
-    import polars as pl
-
     if not kept.is_empty():
         return
-    lost = pl.concat(ledger, how="diagonal_relaxed").sort("file", "raw_index", nulls_last=False)
-    reasons = lost["reason"].value_counts().sort("reason").iter_rows()
+    reasons = ledger["reason"].value_counts().sort("reason").iter_rows()
     told = ", ".join(f"{reason} {count}" for reason, count in reasons) or "all empty"
-    for name, detail in lost.select("raw_file", "detail").head(1).iter_rows():
+    for name, detail in ledger.select("raw_file", "detail").head(1).iter_rows():
         told += f"; {name} is the first: {detail}"
     records = sum(count for _, count in files.values())
     fix = "mend the files, or what schema/ asks of them"

@@ -30,7 +30,7 @@ def mode(documents: int) -> Draw:
 
 
 def assign(
-    facts: pl.DataFrame, shares: Mapping[str, Fraction], salt: str, by: Draw
+    facts: pl.DataFrame, names: pl.Series, shares: Mapping[str, Fraction], salt: str, by: Draw
 ) -> pl.DataFrame:
     """Give each record a split.
 
@@ -40,6 +40,7 @@ def assign(
 
     Args:
         facts: n rows with `group`, `document` and `released_split` (null: never released).
+        names: of the groups, in ascending order: `group` is a number of one.
         shares: of each declared split, in the order of their declaration; they add up to 1.
         salt: changes the draw.
         by: "quota" or "hash".
@@ -63,8 +64,7 @@ def assign(
         .alias("split")
     )
     drawn = fixed.filter(pl.col("released").list.len() == 0)
-    keys = (f"split\0{salt}\0" + drawn["group"]).to_arrow().cast("string")
-    drawn = drawn.with_columns(pl.Series("hash", hash64(keys))).sort("hash", "group")
+    drawn = _in_order(drawn, f"split\0{salt}\0" + names.gather(drawn["group"]))
     if by == "hash":
         splits = _by_hash(drawn["hash"], shares)
     else:
@@ -89,6 +89,14 @@ def whole_parts(total: int, shares: Sequence[Fraction]) -> list[int]:
     for i in order[: total - sum(parts)]:
         parts[i] += 1
     return parts
+
+
+def _in_order(groups: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
+    """Return groups by the hashes of their keys: the order in which they are drawn."""
+    import polars as pl
+
+    hashes = hash64(keys.to_arrow().cast("string"))
+    return groups.with_columns(pl.Series("hash", hashes)).sort("hash", "group")
 
 
 def _by_hash(hashes: pl.Series, shares: Mapping[str, Fraction]) -> list[str]:
