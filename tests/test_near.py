@@ -209,3 +209,26 @@ def pairs_of(folder: Path, texts: list[list[str]]) -> dict[tuple[int, int], tupl
     facts = pl.DataFrame({"record": range(len(texts)), "words": words, "hashes": hashes})
     found = near.find(parts, folder, facts, Fraction(1, 2), Here())
     return {(left, right): tuple(rest) for left, right, *rest in found.iter_rows()}
+
+
+def test_a_rebuild_names_the_same_duplicates(tmp_path: Path) -> None:
+    """Once a release is on record, its own rebuild finds the ledger that it had."""
+    draw = random.Random(3)
+    old = text(draw, 100)
+    copy = edited(draw, old, 2)
+    new = [*copy, "lebihpanjangdaripadayanglama"]
+    for place in (20, 60):
+        new[place] = f"baru{place}"
+    assert similarity(old, copy) >= 0.8 <= similarity(new, copy)
+    assert similarity(old, new) < 0.8
+    imprint.wheel(build(tmp_path, [old]).folder.parents[1])
+    (tmp_path / "raw" / "0001.txt").write_text(" ".join(new))
+    (tmp_path / "raw" / "0002.txt").write_text(" ".join(copy))
+    declared = tmp_path / "schema" / "dataset.toml"
+    declared.write_text(declared.read_text().replace('"1.0.0"', '"1.1.0"'))
+    imprint.build(tmp_path, workers=1)
+    (line,) = ledger(tmp_path)
+    assert line["raw_file"] == "0002.txt"
+    imprint.wheel(tmp_path)
+    imprint.build(tmp_path, workers=1, fresh=True)
+    assert ledger(tmp_path) == [line]

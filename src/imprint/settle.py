@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from imprint import releases
 from imprint.digests import SAID_BYTES, dataset_digest, placed_digests
 from imprint.errors import Fault, RawError
+from imprint.facts import facts_of, files_ledger, numbered, numbered_files, refused, with_released
 from imprint.manifest import Alike
-from imprint.parts import BEFORE, PLACED, ROW, SKETCH
+from imprint.parts import PLACED, ROW
 from imprint.rooms import dedup, split
 from imprint.rooms.dedup import alike
 from imprint.rows import digests_in, said_in
@@ -24,19 +25,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import polars as pl
-    import pyarrow as pa
 
     from imprint.engine import Engine
     from imprint.parts import Part
     from imprint.project import Project
     from imprint.rooms.read import Reading
     from imprint.settings import Settings
-
-PUBLISHED = ("id", "language", "source", "corrections", "raw_file", "raw_index")
-"""Published columns that settle reads. Of the text it knows the digest."""
-
-LEFT = {BEFORE, SKETCH, ROW, PLACED}
-"""Columns of a part that settle does not hold for all records at once."""
 
 TORN = "its group was released in more than one split"
 """Why a new record has no split."""
@@ -122,13 +116,14 @@ def settle(
         RawError: nothing can be published, or the field of `read.id` or `subsets.by` will not do.
     """
     settings = project.settings
-    numbered = _files(files)
-    ledger = [_files_ledger(numbered), _refused(parts, folder, numbered)]
-    facts = _facts(parts, folder, numbered, project)
+    whole_files = numbered_files(files)
+    ledger = [files_ledger(whole_files), refused(parts, folder, whole_files)]
+    facts = facts_of(parts, folder, whole_files, project)
     _refuse_nothing(facts, files, _whole(ledger))
-    facts, groups = _numbered(facts, settings.splits.group)
-    release = releases.highest(releases.recorded(project.schema), settings.version)
-    facts = _with_released(facts, project, release)
+    facts, groups = numbered(facts, settings.splits.group)
+    recorded = releases.recorded(project.schema)
+    release = releases.highest(recorded, settings.version)
+    facts = with_released(facts, project, release, recorded)
     sifted = sift(facts, parts, folder, project, processes)
     ledger += sifted.ledger
     facts = dedup.number_copies(sifted.facts, declared=bool(settings.read.id))
@@ -174,171 +169,12 @@ def _counted(
     )
 
 
-def _files(files: Mapping[str, tuple[Reading, int]]) -> pl.DataFrame:
-    """Return a row a raw file: its number in path order, and why it gives no record."""
-    import polars as pl
-
-    readings = [reading for reading, _ in files.values()]
-    paths = [reading.raw_file for reading in readings]
-    return pl.DataFrame(
-        {
-            "file": range(len(readings)),
-            "raw_file": paths,
-            "reason": [reading.reason for reading in readings],
-            "detail": [reading.detail for reading in readings],
-        },
-        {"file": pl.Int64, "raw_file": pl.Enum(paths), "reason": pl.String, "detail": pl.String},
-    )
-
-
-def _files_ledger(files: pl.DataFrame) -> pl.DataFrame:
-    """Return the ledger's lines on files that give no record."""
-    import polars as pl
-
-    return files.filter(pl.col("reason").is_not_null()).with_columns(
-        *(pl.lit(None, pl.String).alias(name) for name in ("id", "duplicate_of", "rule")),
-        raw_index=pl.lit(None, pl.Int64),
-        similarity=pl.lit(None, pl.Float64),
-    )
-
-
 def _whole(lines: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return the ledger: all its lines in path order, with `LEDGER`."""
     import polars as pl
 
     whole = pl.concat(lines, how="diagonal_relaxed").sort("file", "raw_index", nulls_last=False)
     return whole.select(LEDGER)
-
-
-def _refused(parts: Sequence[Part], folder: Path, files: pl.DataFrame) -> pl.DataFrame:
-    """Return the ledger's lines on records that a room rejected."""
-    import polars as pl
-
-    tables = [_open(part.rejected(folder)) for part in parts]
-    frames = [
-        pl.DataFrame(pl.from_arrow(table.drop_columns(BEFORE)))
-        for table in tables
-        if table is not None
-    ]
-    if not frames:
-        return files.select("file").clear()
-    return _of_whole_files(pl.concat(frames), files)
-
-
-def _of_whole_files(records: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
-    """Return the records of files that gave some, with the number of their file.
-
-    The path of each becomes one of all paths: a few bytes where many records are of one file.
-    """
-    import polars as pl
-
-    records = records.with_columns(pl.col("raw_file").cast(files["raw_file"].dtype))
-    whole_files = files.filter(pl.col("reason").is_null()).select("file", "raw_file")
-    return records.join(whole_files, on="raw_file", how="inner", maintain_order="left")
-
-
-def _facts(
-    parts: Sequence[Part], folder: Path, files: pl.DataFrame, project: Project
-) -> pl.DataFrame:
-    """Return a row a record that was accepted, with its part and its row in there."""
-    import polars as pl
-
-    group, by = project.settings.splits.group, project.settings.subsets.by
-    more = ["raw_sha256"] if any(each.sha256 for each in project.removals) else []
-    frames, first = [], 0
-    for number, part in enumerate(parts):
-        table = _open(part.accepted(folder))
-        if table is not None:
-            names = {name for name in table.schema.names if name.startswith("_")} - LEFT
-            wanted = [*dict.fromkeys((*PUBLISHED, *more, *sorted(names), *_column(group)))]
-            frame = pl.DataFrame(pl.from_arrow(table.select(wanted))).with_row_index("part_row")
-            if by:
-                value = pl.Series(pl.from_arrow(table[by]))
-                frame = frame.with_columns(_subset=value.cast(pl.String))
-            record = pl.col("part_row").cast(pl.Int64) + first
-            frames.append(frame.with_columns(record=record, part=pl.lit(number, pl.Int64)))
-        first += part.accepted_records
-    if not frames:
-        return files.clear()
-    facts = pl.concat(frames)
-    private = {name: name[1:] for name in facts.columns if name.startswith("_")}
-    facts = facts.rename(private | {"_text": "text_digest"})
-    return _of_whole_files(facts, files)
-
-
-def _numbered(facts: pl.DataFrame, group: str) -> tuple[pl.DataFrame, pl.Series]:
-    """Return the facts with numbers in place of the names of documents, and with their groups.
-
-    Args:
-        facts: n rows with `document`, and the column of the groups.
-        group: "document" or that column.
-
-    Returns:
-        The n rows in the same order, `document` and `group` numbers; and the names of the groups in
-        ascending order, which are what these numbers count.
-    """
-    import polars as pl
-
-    facts, names = _ranked(facts, pl.col("document"), "document")
-    if group == "document":
-        return facts.with_columns(group="document"), names
-    own = pl.format("document {}", pl.lit(names).gather("document"))
-    named = pl.format("{} {}", pl.lit(group), pl.col(group).cast(pl.String))
-    return _ranked(facts, pl.coalesce(named, own), "group")
-
-
-def _ranked(facts: pl.DataFrame, name: pl.Expr, column: str) -> tuple[pl.DataFrame, pl.Series]:
-    """Return rows with the rank of their name in a column, and the names in ascending order."""
-    import polars as pl
-
-    facts = facts.with_columns(name.alias(column))
-    names = facts[column].unique().sort()
-    ranks = pl.DataFrame({column: names}).with_row_index("rank")
-    facts = facts.join(ranks, on=column, how="left", maintain_order="left")
-    return facts.drop(column).rename({"rank": column}), names
-
-
-def _column(group: str) -> list[str]:
-    """Return the published column that `splits.group` names, if it names one."""
-    return [] if group == "document" else [group]
-
-
-def _open(path: Path) -> pa.Table | None:
-    """Return the rows of a part file, mapped and not read; None where it has none."""
-    import pyarrow as pa
-
-    if path.stat().st_size == 0:
-        return None
-    with pa.memory_map(str(path)) as file:
-        return pa.ipc.open_file(file).read_all()
-
-
-def _with_released(
-    facts: pl.DataFrame, project: Project, release: releases.Release | None
-) -> pl.DataFrame:
-    """Say of each record in which split it was released: matched by id, then by place.
-
-    A released record that is found by its id gives its place up to nobody: whatever stands there
-    now is new. Of copies with one id the one that stands where it stood is the released one.
-    """
-    import polars as pl
-
-    if release is None:
-        return facts.with_columns(
-            released_split=pl.lit(None, pl.String), released=pl.lit(value=False)
-        )
-    old = releases.read_record(project.schema, release)
-    by_id = old.select("id", by_id="split", home="place")
-    gone = old.join(facts, on="id", how="anti").unique("place", keep="first", maintain_order=True)
-    by_place = gone.select("place", pl.col("split").alias("by_place"))
-    facts = facts.join(by_id, on="id", how="left", maintain_order="left")
-    facts = facts.join(by_place, on="place", how="left", maintain_order="left")
-    at_home = (pl.col("place") == pl.col("home")).fill_null(value=False)
-    known = pl.coalesce("by_id", "by_place").is_not_null()
-    return facts.with_columns(
-        released_split=pl.coalesce("by_id", "by_place"),
-        released=known & (at_home | ~at_home.any().over("id")),
-    ).drop("home")
 
 
 def _in_order(facts: pl.DataFrame, splits: Sequence[str]) -> pl.DataFrame:

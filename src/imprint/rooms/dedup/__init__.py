@@ -46,7 +46,7 @@ def preference() -> list[pl.Expr | str]:
     """Return what records are sorted by, the one that is kept first among those that are alike."""
     import polars as pl
 
-    return [~pl.col("released"), -pl.col("raw_bytes"), "id", *PATH_ORDER]
+    return [-pl.col("released").cast(pl.Int8), -pl.col("raw_bytes"), "id", *PATH_ORDER]
 
 
 def firsts(facts: pl.DataFrame) -> pl.DataFrame:
