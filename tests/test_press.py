@@ -140,12 +140,16 @@ def test_cached_build_equals_fresh_build(tmp_path: Path) -> None:
 def test_damaged_cache_is_noticed(tmp_path: Path) -> None:
     """A part that was damaged in the cache is made anew."""
     imprint.build(make(tmp_path, sentences(5)), workers=1)
-    shutil.copytree(tmp_path / "build" / "dataset", tmp_path / "before")
-    for part in (tmp_path / "build" / "cache" / "parts").glob("*.arrow"):
-        content = bytearray(part.read_bytes())
-        content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
-        part.write_bytes(content)
+    declared = tmp_path / "schema" / "dataset.toml"
+    declared.write_text(f'title = "Another"\n{declared.read_text()}')
+    parts = list((tmp_path / "build" / "cache" / "parts").glob("*.arrow"))
+    assert parts
+    for part in parts:
+        content = part.read_bytes()
+        part.write_bytes(content[: len(content) // 2].ljust(len(content), b"\0"))
     imprint.build(tmp_path, workers=1)
+    shutil.copytree(tmp_path / "build" / "dataset", tmp_path / "before")
+    imprint.build(tmp_path, workers=1, fresh=True)
     assert same_bytes(tmp_path / "before", tmp_path / "build" / "dataset")
 
 
