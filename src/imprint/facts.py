@@ -38,7 +38,7 @@ def numbered_files(files: Mapping[str, tuple[Reading, int]]) -> pl.DataFrame:
             "reason": [reading.reason for reading in readings],
             "detail": [reading.detail for reading in readings],
         },
-        {"file": pl.Int64, "raw_file": pl.Enum(paths), "reason": pl.String, "detail": pl.String},
+        {"file": pl.Int32, "raw_file": pl.Enum(paths), "reason": pl.String, "detail": pl.String},
     )
 
 
@@ -87,7 +87,7 @@ def facts_of(
                 value = pl.Series(pl.from_arrow(table[by]))
                 frame = frame.with_columns(_subset=value.cast(pl.String))
             record = pl.col("part_row").cast(pl.Int64) + first
-            frames.append(frame.with_columns(record=record, part=pl.lit(number, pl.Int64)))
+            frames.append(frame.with_columns(record=record, part=pl.lit(number, pl.Int32)))
         first += part.accepted_records
     if not frames:
         return files.clear()

@@ -198,7 +198,8 @@ def _nearly(
     copies = told.select("text_digest", "duplicate_of", "similarity")
     facts = facts.join(copies, on="text_digest", how="left", maintain_order="left")
     line = _duplicates(facts, alike.NEAR, "its published text is nearly that of another record")
-    return facts.filter(pl.col("duplicate_of").is_null()), line
+    kept = facts.filter(pl.col("duplicate_of").is_null()).drop("duplicate_of", "similarity")
+    return kept, line
 
 
 def _held_back(
