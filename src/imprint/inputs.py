@@ -17,6 +17,7 @@ from imprint.rooms.read import (
     RawFile,
     Reading,
     can_be_cut,
+    content,
     cut,
     list_files,
     list_objects,
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 HASHED_AT_ONCE = 256
 """Raw files that one task hashes. Chosen: a task should outlast what it costs to send it."""
+
+AT_ONCE = 2**18
+"""Bytes of a file that is read at once to be hashed. Measured: for 20,000 small files the buffers
+that `open` and `file_digest` make for each took as long as all else."""
 
 QUICKER = 16
 """How much quicker a file is hashed and counted than it is read and pressed. Measured."""
@@ -236,8 +241,12 @@ def hash_files(files: Sequence[RawFile]) -> list[str]:
     digests, faults = [], []
     for file in files:
         try:
-            with file.path.open("rb") as opened:
-                digests.append(hashlib.file_digest(opened, "sha256").hexdigest())
+            if file.bytes <= AT_ONCE:
+                found = hashlib.sha256(content(file))
+            else:
+                with file.path.open("rb") as opened:
+                    found = hashlib.file_digest(opened, "sha256")
+            digests.append(found.hexdigest())
         except OSError as error:
             faults.append(
                 Fault(

@@ -63,6 +63,16 @@ class RawFile:
         return pathlib.Path(self.place)
 
 
+def content(file: RawFile) -> bytes:
+    """Return all bytes of a file, without the Path and the buffer that take longer for a small one.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(file.place, "rb", buffering=0) as opened:  # noqa: PTH123 - no Path is made
+        return opened.read()
+
+
 def escape_path(path: bytes) -> str:
     r"""Return a path as records carry it: with `\xNN` for what is not UTF-8.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from imprint.rooms.read.detect import is_binary
 from imprint.rooms.read.encoding import MARKS, UTF8_THROUGHOUT, utf8_array
-from imprint.rooms.read.files import name_format
+from imprint.rooms.read.files import content, name_format
 from imprint.rooms.read.reading import Reading
 from imprint.rooms.read.rows import Found, Position, to_batch
 from imprint.settings import ReadOptions
@@ -88,7 +88,7 @@ def read_many(
 def _content(file: RawFile, want: Want) -> bytes | None:
     """Return the bytes of a file, None where it needs a closer look."""
     try:
-        data = file.path.read_bytes()
+        data = content(file)
     except OSError:
         return None
     if not data.strip() or len(data) > want.record_bytes or not want.file_records:
