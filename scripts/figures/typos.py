@@ -1,14 +1,15 @@
 """Typos: what is proposed is wrong, and what is right is not proposed.
 
 Tuned on: sentences of langid/nusax_train.tsv and langid/pud_13_parallel.tsv in Indonesian, the even
-articles of news_en/wikinews_*.csv, the even pairs of typos/en_codespell_*.txt, and the words of the
-other lists of typos/ whose CRC-32 is even. Reported on: the texts of news_id/, the odd articles, the
-odd pairs, the words whose CRC-32 is odd. The natural proposals on news_id/ were looked at by people.
+articles of news_en/wikinews_*.csv, the even pairs of typos/en_codespell_*.txt, and of the other
+lists of typos/ the words whose CRC-32 is even. Reported on: the texts of news_id/, the odd
+articles, the odd pairs, and the words whose CRC-32 is odd. What is proposed on news_id/ as it
+stands is to be looked at by a person: --errors prints it.
 
-A slip is planted into running text: a misspelling of the list for English, a letter left out, put
-in, hit beside the key or swapped with the next for Indonesian. Of what is proposed and was not
-planted nothing is said: it may be a slip of the author's. A look-alike is a word of a list one edit
-from another of it: where both stand in the text as it is, or where one was put at a place by chance.
+A slip is planted into running text: a misspelling of the list for English; for Indonesian a letter
+left out, put in, hit beside its key or swapped with the next. What else is proposed then is not
+counted: it may be a slip of the author's. A look-alike is a word of a list one edit from another of
+it: where both stand in the text as it is, or where one was put somewhere by chance.
 """
 
 from __future__ import annotations
@@ -132,8 +133,8 @@ def _slips(
     """Yield how many slips that were planted are proposed with the word that they were."""
     planted = possible = right = named = 0
     missed = []
-    for seed in range(ROUNDS):
-        slipped, truth = _plant(texts, slip, random.Random(seed))
+    for rng in map(random.Random, range(ROUNDS)):
+        slipped, truth = _plant(texts, slip, rng)
         gathered, found = _proposals(slipped, language)
         pairs = set(gathered.pairs.select("wrong", "right").rows())
         chosen = {each.wrong.lower(): each.right.lower() for each in found}
@@ -229,8 +230,8 @@ def _look_alikes(texts: Sequence[str], language: str, words: set[str]) -> Iterat
         errors=bad,
     )
     put, errors = 0, []
-    for seed in range(ROUNDS):
-        more, truth = _put(texts, language, words, random.Random(seed))
+    for rng in map(random.Random, range(ROUNDS)):
+        more, truth = _put(texts, language, words, rng)
         _, found = _proposals(more, language)
         put += len(truth)
         errors += [

@@ -110,6 +110,19 @@ def spoken(wrong: str, right: str, language: str) -> bool:
     return any(pattern.sub(to, right) == wrong for pattern, to in SPOKEN)
 
 
+MIXED = re.compile("(?=.*[a-z])(?=.*[\u0370-\u052f])")
+"""Latin letters beside Greek or Cyrillic ones, which look the same. Source: blocks of Unicode."""
+
+
+def mixed(word: str) -> bool:
+    r"""Say whether a word has letters of two alphabets that look alike.
+
+    >>> mixed("c\u043ensecuencias"), mixed("consecuencias")
+    (True, False)
+    """
+    return MIXED.match(word) is not None
+
+
 def near_keys(one: str, other: str) -> bool:
     """Say whether two letters are next to each other on a keyboard.
 

@@ -20,6 +20,9 @@ CORE = r"^[^\p{L}\p{M}\p{N}]*(.*?)[^\p{L}\p{M}\p{N}]*$"
 PLAIN = r"^[\p{L}\p{M}]+$"
 """A word of letters alone."""
 
+BOUND = r"[@#&/\\_~=-]\p{L}|\p{L}\p{M}*[@#&/\\_~=-]"
+"""Marks that make more of a word than a word: a tag, part of an address, one that a line cut."""
+
 ENDS = r"[.!?:;…\"”»)]$"
 """What may end a sentence: the capital letter of the word behind it says nothing."""
 
@@ -64,10 +67,11 @@ def words(texts: pl.DataFrame) -> pl.DataFrame:
         & ~pl.col("piece").str.contains(OPENS)
     ).fill_null(value=False)
     acronym = word.str.contains(ACRONYM)
+    plain = word.str.contains(PLAIN) & ~pl.col("piece").str.contains(BOUND)
     return pieces.with_columns(
         fold=pl.when(acronym).then(word).otherwise(word.str.to_lowercase()),
         language=pl.when(acronym).then(pl.lit(ANY)).otherwise(pl.col("language")),
-        plain=word.str.contains(PLAIN) & (word.str.len_chars() <= LONGEST),
+        plain=plain & (word.str.len_chars() <= LONGEST),
         inside=inside,
     )
 
