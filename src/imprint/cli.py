@@ -182,7 +182,7 @@ def check(folder: str, workers: int | None, strict: bool, as_json: bool, quiet: 
         raise SystemExit(1)
 
 
-@_command("suggest", "imprint suggest corpus\nimprint suggest corpus --accept 8ef7e6b4", _Listing)
+@_command("suggest", "imprint suggest corpus\nimprint suggest corpus --accept e3b414ee", _Listing)
 @click.argument("folder", metavar="[DIR]", default=".", type=FOLDER)
 @click.option("--accept", multiple=True, metavar="ID...", help="Write it to schema/errata.toml.")
 @click.option("--reject", multiple=True, metavar="ID...", help="Do not propose it again.")

@@ -163,8 +163,7 @@ class Project:
         reviewed = _hold(decisions, Decisions, faults)
         if dataset is not None:
             steps = _steps(root, dataset, faults)
-        faults += _rule_faults(dataset, errata, sources, removals, record)
-        faults += [] if decisions is None else relations.decision_faults(decisions)
+        faults += _rule_faults(dataset, errata, sources, removals, decisions, record)
         card = _gather(faults, lambda: _text(root, CARD) if (root / CARD).exists() else "")
         if faults or not (
             settings and record and corrections and publishers and taken_down and reviewed
@@ -174,9 +173,7 @@ class Project:
             root=root,
             settings=settings,
             errata=corrections.erratum,
-            publishers=Publishers(
-                labels=publishers.labels, sources=publishers.source, rules=publishers.rule
-            ),
+            publishers=Publishers(publishers.labels, publishers.source, publishers.rule),
             record=record,
             card=card or "",
             removals=taken_down.removal,
@@ -191,6 +188,7 @@ def _rule_faults(
     errata: Located | None,
     sources: Located | None,
     removals: Located | None,
+    decisions: Located | None,
     record: RecordSchema | None,
 ) -> Iterator[Fault]:
     """Yield what breaks a rule that is not one of a single value's form."""
@@ -207,6 +205,8 @@ def _rule_faults(
         yield from relations.publisher_faults(sources)
     if removals is not None:
         yield from relations.removal_faults(removals)
+    if decisions is not None:
+        yield from relations.decision_faults(decisions)
 
 
 def _found(path: str | pathlib.Path) -> tuple[pathlib.Path, Store | None]:

@@ -59,9 +59,9 @@ class Gathered:
     texts only a swap of the acronym fits, and the `title` that it fits; `together`, in how many
     both stand."""
     forms: pl.DataFrame
-    """How wrong words are written: `language`, `fold`, `word`, `n`, `records`."""
+    """How wrong words are written: `language`, `wrong`, `word`, `n`, `records`."""
     places: pl.DataFrame
-    """Where wrong words stand: `language`, `fold`, `word` as it is written, its neighbours `left`
+    """Where wrong words stand: `language`, `wrong`, `word` as it is written, its neighbours `left`
     and `behind`, and of some the context `before`, `piece`, `after`."""
     beside: pl.DataFrame
     """How often right words stand beside neighbours of wrong ones: `language`, `right`, `side`,
@@ -97,7 +97,7 @@ def gather(looks: Sequence[Look], scratch: Path, processes: Engine) -> Gathered:
     _run(processes, beside, looks, size)
     keys = ("language", "right", "side", "neighbour")
     stand = _tables(looks, BESIDE).group_by(keys).agg(pl.col("n").sum())
-    written = ("language", "fold", "word")
+    written = ("language", "wrong", "word")
     forms = _tables(looks, FORMS).group_by(written).agg(pl.col("n").sum(), pl.col("records").sum())
     return Gathered(pairs, forms, places, stand, frequent.select("language", "fold", "n"))
 
@@ -183,7 +183,7 @@ def _pairs(looks: Sequence[Look], frequent: pl.DataFrame) -> pl.DataFrame:
 
 def _neighbours(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     """Return what stands beside wrong words, of each word that may be right instead."""
-    stand = places.select("language", "left", "behind", wrong="fold").unpivot(
+    stand = places.select("language", "wrong", "left", "behind").unpivot(
         ["left", "behind"],
         index=["language", "wrong"],
         variable_name="side",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from imprint.typos.words import counted, spelled, words
+from imprint.typos.words import Words, counted, spelled, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,10 +58,9 @@ def count(look: Look) -> None:
     for texts in _texts(look):
         found = words(texts)
         counts.append(counted(found))
-        fits.append(spelled(texts, found))
-    keys = ("language", "fold")
+        fits.append(spelled(found))
     if counts:
-        pl.concat(counts).group_by(keys).sum().write_ipc(look.table(COUNTS))
+        pl.concat(counts).group_by("language", "fold").sum().write_ipc(look.table(COUNTS))
         pl.concat(fits).write_ipc(look.table(SPELLED))
 
 
@@ -70,22 +69,21 @@ def place(look: Look) -> None:
     import polars as pl
 
     pairs = _wanted(look)
-    wrongs = pairs.select("language", fold="wrong").unique()
     placed, forms, together = [], [], []
     for texts in _texts(look):
-        found = words(texts).with_row_index("position")
-        found = found.with_columns(left=_beside(1), behind=_beside(-1))
-        each = found.filter("plain").join(wrongs, on=["language", "fold"], how="semi")
-        each = each.sort("position")
-        counts = each.group_by("language", "fold", "word")
-        forms.append(
-            counts.agg(n=pl.len().cast(pl.Int64), records=pl.col("row").n_unique().cast(pl.Int64))
-        )
-        held = each.select("row", "language", wrong="fold").unique()
-        held = held.join(pairs, on=["language", "wrong"])
-        rights = found.select("row", "language", right="fold")
-        together.append(held.join(rights, on=["row", "language", "right"], how="semi"))
-        first = each.group_by("language", "fold", maintain_order=True).head(PLACES)
+        found = words(texts)
+        mine = found.coded(pairs, key="wrong")
+        tokens = found.tokens.with_row_index("position")
+        wrongs = mine.select("key", "language", "wrong").unique()
+        each = tokens.filter(found.of("plain")).join(wrongs, on="key").sort("position")
+        each = each.with_columns(word=found.pieces["word"].gather(each["code"]))
+        forms.append(_forms(each))
+        held = each.select("text", "language", "wrong").unique()
+        rights = found.coded(mine.drop("key"), key="right")
+        held = held.join(rights, on=["language", "wrong"])
+        held = held.join(tokens.select("text", "key"), on=["text", "key"], how="semi")
+        together.append(held.select("language", "wrong", "right"))
+        first = each.group_by("language", "wrong", maintain_order=True).head(PLACES)
         placed.append(_with_context(first, found))
     if placed:
         pl.concat(placed).write_ipc(look.table(PLACED))
@@ -93,19 +91,32 @@ def place(look: Look) -> None:
         pl.concat(together).write_ipc(look.table(TOGETHER))
 
 
+def _forms(each: pl.DataFrame) -> pl.DataFrame:
+    """Count how wrong words are written: `language`, `wrong`, `word`, `n`, `records`."""
+    import polars as pl
+
+    counts = each.group_by("language", "wrong", "word")
+    records = pl.col("text").n_unique().cast(pl.Int64)
+    return counts.agg(n=pl.len().cast(pl.Int64), records=records)
+
+
 def beside(look: Look) -> None:
     """Count how often words that may be right stand beside what stands beside a wrong one."""
     import polars as pl
 
     wanted, counts = _wanted(look), []
-    keys = ("language", "right", "side", "neighbour")
     for texts in _texts(look):
         found = words(texts)
-        for side, step in (("left", 1), ("behind", -1)):
-            pairs = found.select(
-                "language", right="fold", side=pl.lit(side), neighbour=_beside(step)
-            ).join(wanted, on=keys, how="semi")
-            counts.append(pairs.group_by(keys).agg(n=pl.len().cast(pl.Int64)))
+        mine = found.coded(wanted, key="right", fold="neighbour").with_row_index("number")
+        tokens = found.tokens.select("text", "key", "fold")
+        tokens = tokens.with_columns(left=_beside(1), behind=_beside(-1))
+        tokens = tokens.join(mine.select("key").unique(), on="key", how="semi")
+        for side in ("left", "behind"):
+            here = mine.filter(pl.col("side") == side)
+            stand = tokens.select("key", fold=side).join(here, on=["key", "fold"])
+            stand = stand.group_by("number").agg(n=pl.len().cast(pl.Int64))
+            stand = stand.join(here, on="number")
+            counts.append(stand.select("language", "right", "side", "neighbour", "n"))
     if counts:
         pl.concat(counts).write_ipc(look.table(BESIDE))
 
@@ -114,7 +125,7 @@ def _beside(step: int) -> pl.Expr:
     """Return the word so many words before, in the same text."""
     import polars as pl
 
-    same = pl.col("row") == pl.col("row").shift(step)
+    same = pl.col("text") == pl.col("text").shift(step)
     return pl.when(same).then(pl.col("fold").shift(step))
 
 
@@ -145,22 +156,35 @@ def _texts(look: Look) -> Iterator[pl.DataFrame]:
                 yield texts.with_columns(row=pl.Series(rows + start - len(batch), dtype=pl.Int64))
 
 
-def _with_context(each: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """Return places with what stands before and behind, of the first of each word."""
+def _with_context(each: pl.DataFrame, found: Words) -> pl.DataFrame:
+    """Return places with their neighbours, and what stands around the first of each."""
+    import numpy as np
     import polars as pl
 
-    nth = pl.int_range(pl.len()).over("language", "fold", "word")
-    each = each.with_columns(shown=nth < SHOWN)
-    rows, pieces = found["row"], found["piece"]
-    before, after = [], []
-    for position, row in each.filter("shown").select("position", "row").iter_rows():
-        low = max(position - AROUND, int(rows.search_sorted(row, "left")))
-        high = min(position + 1 + AROUND, int(rows.search_sorted(row, "right")))
-        before.append(" ".join(pieces[low:position]))
-        after.append(" ".join(pieces[position + 1 : high]))
-    shown = each.filter("shown").select("position")
-    shown = shown.with_columns(
-        before=pl.Series(before, dtype=pl.String), after=pl.Series(after, dtype=pl.String)
+    text, code = found.tokens["text"].to_numpy(), found.tokens["code"].to_numpy()
+    position = each["position"].to_numpy().astype(np.int64)
+    nth = pl.int_range(pl.len()).over("language", "wrong", "word")
+    shown = each.select(shown=nth < SHOWN)["shown"]
+
+    nothing = pl.Series([None], dtype=pl.String)
+
+    def near(step: int, name: str) -> pl.Series:
+        """Return what stands so many pieces further in the same text, or null."""
+        there = np.clip(position + step, 0, len(text) - 1)
+        same = (there == position + step) & (text[there] == text[position])
+        rows = pl.Series(np.where(same, code[there], 0)).cast(pl.UInt32)
+        return found.pieces[name].gather(rows).zip_with(pl.Series(same), nothing)
+
+    def joined(steps: range) -> pl.Series:
+        """Return the pieces around the places that are shown."""
+        pieces = pl.DataFrame([near(step, "piece").alias(str(step)) for step in steps])
+        line = pieces.select(pl.concat_str(pl.all(), separator=" ", ignore_nulls=True)).to_series()
+        return line.zip_with(shown, nothing)
+
+    return each.select("language", "wrong", "word").with_columns(
+        left=near(-1, "fold"),
+        behind=near(1, "fold"),
+        before=joined(range(-AROUND, 0)),
+        piece=near(0, "piece"),
+        after=joined(range(1, AROUND + 1)),
     )
-    columns = ("language", "fold", "row", "word", "piece", "left", "behind", "before", "after")
-    return each.join(shown, on="position", how="left", maintain_order="left").select(columns)

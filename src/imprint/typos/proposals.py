@@ -220,7 +220,7 @@ def identity(wrong: str, right: str) -> str:
     """Return the id of a proposal.
 
     >>> identity("CTSO", "CSTO")
-    '8ef7e6b4'
+    'e3b414ee'
     """
     return hashlib.sha256(f"{wrong}\0{right}".encode()).hexdigest()[:ID_DIGITS]
 
@@ -242,10 +242,10 @@ def _written(
 
     pairs = pl.DataFrame(
         [(each.language, each.wrong) for each in best.values()],
-        {"language": pl.String, "fold": pl.String},
+        {"language": pl.String, "wrong": pl.String},
         orient="row",
     )
-    keys = ["language", "fold"]
+    keys = ["language", "wrong"]
     shown: dict[tuple[str, str, str], list[str]] = {}
     columns = (*keys, "word", "before", "piece", "after")
     places = found.places.join(pairs, on=keys, how="semi", maintain_order="left")

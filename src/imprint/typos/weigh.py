@@ -311,7 +311,7 @@ def _agreements(gathered: Gathered) -> dict[tuple[str, str, str], int]:
     import polars as pl
 
     keys = ("language", "wrong", "right")
-    stand = gathered.places.with_row_index("place").rename({"fold": "wrong"})
+    stand = gathered.places.with_row_index("place")
     stand = stand.unpivot(
         ["left", "behind"],
         index=["place", "language", "wrong"],
