@@ -80,6 +80,16 @@ def _stems(word: str, language: str) -> Iterator[str]:
                     yield from (stem + letter for letter in lost.get(suffix, ""))
 
 
+def without_particle(word: str, language: str) -> list[str]:
+    """Return what a word is without what may stand behind any.
+
+    >>> without_particle("masaklah", "id"), without_particle("masak", "id")
+    (['masak'], [])
+    """
+    behind = _affixes().get(SAME_AFFIXES.get(language, language), ([], {}, []))[2]
+    return [word.removesuffix(each) for each in behind if each and word.endswith(each)]
+
+
 def is_prefix(letters: str, language: str) -> bool:
     """Say whether a word may begin with these letters and then with a word of its own.
 

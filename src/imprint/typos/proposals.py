@@ -193,11 +193,16 @@ def proposed(
     order = sorted(
         weighed, key=lambda each: (-each.score, -each.counts["right"], each.wrong, each.right)
     )
+    rivals: dict[tuple[str, str], list[Weighed]] = {}
+    for each in order:
+        rivals.setdefault((each.language, each.wrong), []).append(each)
     best: dict[str, Weighed] = {}
     rights: set[str] = set()
     for each in order:
         if each.score < LIKELY:
             break
+        if _outdone(each, rivals[each.language, each.wrong]):
+            continue
         if each.wrong not in best and each.right not in best and each.wrong not in rights:
             best[each.wrong] = each
             rights.add(each.right)
@@ -216,6 +221,16 @@ def proposed(
     return list(proposals.values())
 
 
+def _outdone(pair: Weighed, rivals: Sequence[Weighed]) -> bool:
+    """Say whether another word is far more frequent and would do as well: who is to say then?"""
+    return any(
+        other.right != pair.right
+        and other.counts["right"] >= 2 * pair.counts["right"]
+        and other.facts.get("agree", 0) >= pair.facts.get("agree", 0)
+        for other in rivals
+    )
+
+
 def identity(wrong: str, right: str) -> str:
     """Return the id of a proposal.
 
@@ -229,7 +244,7 @@ def as_written(form: str, pair: Weighed) -> str:
     """Return the right word with capital letters as the wrong one has them."""
     if form.isupper():
         return pair.right.upper()
-    if form[0].isupper() or pair.facts.get("right_name"):
+    if form[0].isupper() or pair.facts.get("always"):
         return pair.right[0].upper() + pair.right[1:]
     return pair.right
 

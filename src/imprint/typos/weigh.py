@@ -11,7 +11,16 @@ import itertools
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from imprint.typos.forms import is_prefix, mixed, near_keys, related, sound_alike, spoken, stems
+from imprint.typos.forms import (
+    is_prefix,
+    mixed,
+    near_keys,
+    related,
+    sound_alike,
+    spoken,
+    stems,
+    without_particle,
+)
 from imprint.typos.known import OTHERS, log2
 
 if TYPE_CHECKING:
@@ -38,6 +47,7 @@ WORD = {
     "alone": -30,
     "together": 70,
     "made": -220,
+    "particle": -300,
     "often": -90,
     "titled": -250,
     "related": -600,
@@ -49,7 +59,8 @@ WORD = {
 """Points of a word in a language without a list of words. Source: measured, a logistic regression
 (with a penalty of 3) on 17,700 pairs: 780 slips planted into sentences of NusaX (train), PUD and
 every other article of Wikinews, 3,800 right words put among them, the rest pairs that stand there;
-rounded. `related`, `spoken`, `mixed`, `titled`, `elsewhere`, `foreign` and `usual` are chosen."""
+rounded. `related`, `particle`, `spoken`, `mixed`, `titled`, `elsewhere`, `foreign` and `usual` are
+chosen."""
 
 LISTED = WORD | {
     "": -390,
@@ -71,9 +82,10 @@ LISTED = WORD | {
     "wrong_list": -50,
     "right_list": 5,
     "dwarfed": 300,
+    "unknown": -100,
 }
-"""Points of a word in a language with a list of words. Source: as above; `often` is chosen, and the
-first is 90 less than measured, for words that are right and that no list has."""
+"""Points of a word in a language with a list of words. Source: as above; `often`, `dwarfed` and
+`unknown` are chosen, and the first is 90 less than measured, for right words that no list has."""
 
 NAME = {
     "": -350,
@@ -86,6 +98,7 @@ NAME = {
     "last": -60,
     "usual": -60,
     "letters": 20,
+    "alone": -40,
     "ratio": 40,
     "agreed": 300,
     "together": 150,
@@ -94,6 +107,7 @@ NAME = {
     "elsewhere": -300,
     "foreign": -60,
     "unlisted": 150,
+    "unknown": -150,
     "wrong_list": -40,
 }
 """Points of a name. Chosen: that both stand in one text, in the same places, speaks for one person;
@@ -117,6 +131,13 @@ ACRONYM = {
 SELDOM, DWARFED = 12, 8
 """Logarithms: a list that has a word up to so often has slips, too, where another word is so much
 more frequent. Chosen."""
+
+FOREIGN = 5
+"""A logarithm: what a list of another language has up to so often may be a slip there. Chosen."""
+
+ALWAYS = 5
+"""Times that a word has a capital letter inside sentences before it is taken to have one always.
+Chosen."""
 
 HALFWAY = 150
 """Points that make half of what is certain. Chosen."""
@@ -211,29 +232,43 @@ class _Facts:
         found["letters"] = min(10, len(wrong)) - 6
         found["often"] = log2(n["n"])
         found["agree"] = self._agree.get((language, wrong, right), 0)
-        end = _at_an_end(str(row["edit"]), n["at"], wrong, right)
-        found["usual"] = log2(self._ends[language, end]) if end else 0
         found["alone"] = 0 if found["agree"] else max(0, 7 - len(wrong))
         found["related"] = int(related(wrong, right, language))
-        found["mixed"] = int(mixed(wrong) and not mixed(right))
-        found["spoken"] = int(spoken(wrong, right, language))
-        known = self._lists.get(language)
-        found["wrong_list"] = known.get(wrong, 0) if known else 0
-        found["right_list"] = known.get(right, 0) if known else 0
-        found["foreign"] = max(0, self._lists[OTHERS].get(wrong, 0) - 5) if language != "en" else 0
-        found["unlisted"] = int(bool(known) and not found["wrong_list"])
+        end = _at_an_end(str(row["edit"]), n["at"], wrong, right)
+        found["usual"] = log2(self._ends[language, end]) if end else 0
+        found |= self._listed(language, wrong, right)
+        found["unknown"] &= int(not found["agree"])
         titled = n["inside"] > 0 and n["titled"] == n["inside"]
-        found["right_name"] = int(10 * n["right_titled"] >= 9 * n["right_inside"] > 0)
-        if titled and found["right_name"]:
+        found["always"] = int(n["right_titled"] == n["right_inside"] >= ALWAYS)
+        if titled and 10 * n["right_titled"] >= 9 * n["right_inside"] > 0:
             return "name", NAME, found
         found["titled"] = int(titled)
         found["first"] |= int(bool(found["other"]) and is_prefix(wrong[: n["at"]], language))
-        known_both = 0 < found["wrong_list"] <= SELDOM
-        found["dwarfed"] = int(known_both and found["right_list"] - found["wrong_list"] >= DWARFED)
-        found["odd"] = _odd(wrong, right, self._trigrams.get(language, {}))
+        found |= self._made(language, wrong, right)
+        return "word", LISTED if language in self._lists else WORD, found
+
+    def _listed(self, language: str, wrong: str, right: str) -> dict[str, int]:
+        """Say what lists of words have of two words."""
+        known, others = self._lists.get(language, {}), self._lists[OTHERS]
+        found = {"wrong_list": known.get(wrong, 0), "right_list": known.get(right, 0)}
+        found["unlisted"] = int(bool(known) and not found["wrong_list"])
+        found["unknown"] = int(found["unlisted"] and not found["right_list"])
+        found["foreign"] = 0 if language == "en" else max(0, others.get(wrong, 0) - FOREIGN)
+        gap = found["right_list"] - found["wrong_list"]
+        found["dwarfed"] = int(0 < found["wrong_list"] <= SELDOM and gap >= DWARFED)
+        return found
+
+    def _made(self, language: str, wrong: str, right: str) -> dict[str, int]:
+        """Say of what the wrong word may be made, and how it looks beside the right one."""
         mine = stems(wrong, language) - stems(right, language) - {wrong}
-        found["made"] = int(any((language, each) in self._attested for each in mine))
-        return "word", LISTED if known else WORD, found
+        bare = without_particle(wrong, language)
+        return {
+            "made": int(any((language, each) in self._attested for each in mine)),
+            "particle": int(any((language, each) in self._attested for each in bare)),
+            "spoken": int(spoken(wrong, right, language)),
+            "mixed": int(mixed(wrong) and not mixed(right)),
+            "odd": _odd(wrong, right, self._trigrams.get(language, {})),
+        }
 
 
 def _edit(edit: str, at: int, wrong: str, right: str) -> dict[str, int]:
