@@ -120,17 +120,24 @@ def spoken(wrong: str, right: str, language: str) -> bool:
     return any(pattern.sub(to, right) == wrong for pattern, to in SPOKEN)
 
 
-MIXED = re.compile("(?=.*[a-z])(?=.*[\u0370-\u052f])")
-"""Latin letters beside Greek or Cyrillic ones, which look the same. Source: blocks of Unicode."""
+LOOK_ALIKE = dict(
+    zip(
+        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u03bf\u03bd\u03b1\u03c1",
+        "aeopcyxijsovap",
+        strict=True,
+    )
+)
+"""Letters of Cyrillic and Greek that look like Latin ones, and these. Source: Unicode Technical
+Standard 39, confusables."""
 
 
-def mixed(word: str) -> bool:
-    r"""Say whether a word has letters of two alphabets that look alike.
+def look_alike(one: str, other: str) -> bool:
+    r"""Say whether a letter looks like another, of another alphabet.
 
-    >>> mixed("c\u043ensecuencias"), mixed("consecuencias")
+    >>> look_alike("\u043e", "o"), look_alike("o", "o")
     (True, False)
     """
-    return MIXED.match(word) is not None
+    return LOOK_ALIKE.get(one) == other or LOOK_ALIKE.get(other) == one
 
 
 def near_keys(one: str, other: str) -> bool:

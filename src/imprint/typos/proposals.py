@@ -181,18 +181,32 @@ def proposed(
 ) -> list[Proposal]:
     """Return the proposals that weighed pairs make, the best first.
 
-    Of each word that may be wrong the best pair counts, and no word is proposed as right that is
-    itself proposed as wrong by a better one.
-
     Args:
         found: the pairs and where their words stand.
         weighed: the same, with their scores.
         wrongs: words that have an erratum.
         pairs: of words that are both right.
     """
-    order = sorted(
-        weighed, key=lambda each: (-each.score, -each.counts["right"], each.wrong, each.right)
-    )
+    best = _best(weighed)
+    written = _written(found, best)
+    proposals: dict[str, Proposal] = {}
+    for each in best:
+        for form, counts, contexts in written.get((each.language, each.wrong), ()):
+            right = as_written(form, each)
+            if form in wrongs or frozenset((form, right)) in pairs or right == form:
+                continue
+            name, score = identity(form, right), round(each.score / 1000, 3)
+            facts = score, 1, {**each.counts, **counts}, _why(each, counts, form, right), contexts
+            proposals.setdefault(name, Proposal(name, each.kind, form, right, *facts))
+    return list(proposals.values())
+
+
+def _best(weighed: Iterable[Weighed]) -> list[Weighed]:
+    """Return the likely pairs, the best first, of each word that may be wrong the best alone.
+
+    No word is right in one that is wrong in a better one, nor the other way around.
+    """
+    order = sorted(weighed, key=lambda e: (-e.score, -e.counts["right"], e.wrong, e.right))
     rivals: dict[tuple[str, str], list[Weighed]] = {}
     for each in order:
         rivals.setdefault((each.language, each.wrong), []).append(each)
@@ -201,24 +215,11 @@ def proposed(
     for each in order:
         if each.score < LIKELY:
             break
-        if _outdone(each, rivals[each.language, each.wrong]):
-            continue
-        if each.wrong not in best and each.right not in best and each.wrong not in rights:
+        taken = each.wrong in best or each.right in best or each.wrong in rights
+        if not taken and not _outdone(each, rivals[each.language, each.wrong]):
             best[each.wrong] = each
             rights.add(each.right)
-    written = _written(found, best)
-    proposals: dict[str, Proposal] = {}
-    for each in best.values():
-        for form, counts, contexts in written.get((each.language, each.wrong), ()):
-            right = as_written(form, each)
-            if form in wrongs or frozenset((form, right)) in pairs or right == form:
-                continue
-            name = identity(form, right)
-            why = _why(each, counts, form, right)
-            score = round(each.score / 1000, 3)
-            facts = (score, 1, {**each.counts, **counts}, why, contexts)
-            proposals.setdefault(name, Proposal(name, each.kind, form, right, *facts))
-    return list(proposals.values())
+    return list(best.values())
 
 
 def _outdone(pair: Weighed, rivals: Sequence[Weighed]) -> bool:
@@ -250,13 +251,13 @@ def as_written(form: str, pair: Weighed) -> str:
 
 
 def _written(
-    found: Gathered, best: dict[str, Weighed]
+    found: Gathered, best: Sequence[Weighed]
 ) -> dict[tuple[str, str], list[tuple[str, dict[str, int], tuple[str, ...]]]]:
     """Return how words are written, how often, and where: by language and word."""
     import polars as pl
 
     pairs = pl.DataFrame(
-        [(each.language, each.wrong) for each in best.values()],
+        [(each.language, each.wrong) for each in best],
         {"language": pl.String, "wrong": pl.String},
         orient="row",
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from imprint.typos.forms import (
     is_prefix,
-    mixed,
+    look_alike,
     near_keys,
     related,
     sound_alike,
@@ -52,15 +52,15 @@ WORD = {
     "titled": -250,
     "related": -600,
     "spoken": -300,
-    "mixed": 400,
+    "look_alike": 400,
     "elsewhere": -300,
     "foreign": -60,
 }
 """Points of a word in a language without a list of words. Source: measured, a logistic regression
 (with a penalty of 3) on 17,700 pairs: 780 slips planted into sentences of NusaX (train), PUD and
 every other article of Wikinews, 3,800 right words put among them, the rest pairs that stand there;
-rounded. `related`, `particle`, `spoken`, `mixed`, `titled`, `elsewhere`, `foreign` and `usual` are
-chosen."""
+rounded. Chosen: `usual`, `particle`, `related`, `spoken`, `look_alike`, `elsewhere`, `foreign` and
+`titled`, of which there were few."""
 
 LISTED = WORD | {
     "": -390,
@@ -266,7 +266,6 @@ class _Facts:
             "made": int(any((language, each) in self._attested for each in mine)),
             "particle": int(any((language, each) in self._attested for each in bare)),
             "spoken": int(spoken(wrong, right, language)),
-            "mixed": int(mixed(wrong) and not mixed(right)),
             "odd": _odd(wrong, right, self._trigrams.get(language, {})),
         }
 
@@ -279,6 +278,7 @@ def _edit(edit: str, at: int, wrong: str, right: str) -> dict[str, int]:
     found[edit] = 1
     if edit == "other":
         found["near"] = int(near_keys(letter, right[at]))
+        found["look_alike"] = int(look_alike(letter, right[at]))
         found["sound"] = int(sound_alike(letter, right[at]))
     elif edit != "swapped":
         found["double"] = int(letter in (before, after))
