@@ -137,6 +137,34 @@ def test_proposals_do_not_depend_on_parts(texts: list[str], parts: int) -> None:
     assert told(found(list(texts), parts=parts)) == told(found(sorted(map(str, SLIPPED.values()))))
 
 
+def test_ranges_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words that are merged a few at a time give the proposals of all at once."""
+    texts = [str(text) for text in SLIPPED.values()]
+    whole = found(texts)
+    monkeypatch.setattr("imprint.typos.gather.RANGE", 7)
+    assert found(texts) == whole
+
+
+@pytest.mark.parametrize(
+    "text", ["東京で会議が開かれた。", "-", "1 2 3", "\u0130stanbul \u0130stanbull İİ"]
+)
+def test_texts_without_words(text: str) -> None:
+    """Where there is no word to correct, nothing is proposed."""
+    assert found([text]) == []
+
+
+def test_capital_letters() -> None:
+    """A right word is written as the wrong one is; a name has its capital letter always."""
+    texts = [f"Kota {name} ramai. Di {name} hujan." for name in ["Yogyakarta"] * 4]
+    texts += ["Kami tinggal di yogykarta.", "Kota Yogyakrata ramai.", "DI KOTA YOGYAKATRA RAMAI."]
+    seen = {each.wrong: each.right for each in found([*texts, *["Pergi ke Yogyakarta lagi."] * 9])}
+    assert seen == {
+        "yogykarta": "Yogyakarta",
+        "Yogyakrata": "Yogyakarta",
+        "YOGYAKATRA": "YOGYAKARTA",
+    }
+
+
 def test_affixes() -> None:
     """Forms of a word share a stem; a slip in one shares none."""
     assert related("memerintah", "pemerintah", "id")
