@@ -127,6 +127,13 @@ def test_words_lose_nothing(texts: list[str]) -> None:
     assert counted(seen)["n"].sum() == len(plain)
 
 
+def test_where_a_capital_letter_says_something() -> None:
+    """Not at the beginning of a text or a sentence, nor behind a quotation mark."""
+    text = 'Kata dia. Besok "Hari ini" di Jakarta'
+    seen = words(pl.DataFrame({"row": [0], "language": ["id"], "text": [text]}))
+    assert seen.tokens["inside"].to_list() == [False, True, False, False, True, False, True]
+
+
 @given(st.permutations(list(SLIPPED.values())), st.integers(1, 4))
 def test_proposals_do_not_depend_on_parts(texts: list[str], parts: int) -> None:
     """Whatever the order of the texts, and however they are laid into parts and batches."""
