@@ -187,6 +187,7 @@ def test_json_of_every_command(tmp_path: Path) -> None:
     built = json.loads(command("build", root, "--json").stdout)
     assert built["manifest"]["records"]["published"] == 12
     assert json.loads(command("check", root, "--json").stdout)["problems"] == []
+    assert json.loads(command("suggest", root, "--json").stdout) == []
     assert json.loads(command("verify", root, "--json").stdout)["differences"] == []
     assert json.loads(command("load", folder, "--json").stdout)["path"] == folder
     assert json.loads(command("show", folder, "--json").stdout)["name"] == "small-news"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from imprint.project import Project
     from imprint.rebuild import Verified, verify
     from imprint.ship import push, wheel
+    from imprint.typos import Proposal, Suggested, suggest
 
 __version__ = "0.1.0"
 
@@ -46,9 +47,11 @@ _HOMES = {
     "MachineError": "errors",
     "Project": "project",
     "ProjectError": "errors",
+    "Proposal": "typos",
     "Pushed": "hub",
     "RawError": "errors",
     "RefusedError": "errors",
+    "Suggested": "typos",
     "UsageError": "errors",
     "Verified": "rebuild",
     "build": "press",
@@ -56,6 +59,7 @@ _HOMES = {
     "diff": "compare",
     "load": "catalog",
     "push": "ship",
+    "suggest": "typos",
     "verify": "rebuild",
     "wheel": "ship",
 }
@@ -71,9 +75,11 @@ __all__ = [
     "MachineError",
     "Project",
     "ProjectError",
+    "Proposal",
     "Pushed",
     "RawError",
     "RefusedError",
+    "Suggested",
     "UsageError",
     "Verified",
     "build",
@@ -81,6 +87,7 @@ __all__ = [
     "diff",
     "load",
     "push",
+    "suggest",
     "verify",
     "wheel",
 ]

@@ -6,7 +6,9 @@ import contextlib
 import functools
 import gc
 import os
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -18,7 +20,7 @@ from imprint.terminal import ask, complain, print_result, progress, warn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NOT_YET = ("suggest", "languages", "report", "review", "explain")
+NOT_YET = ("languages", "report", "review", "explain")
 """Commands that are planned and not there yet."""
 
 INTERRUPTED = 130
@@ -29,6 +31,9 @@ GARBAGE = 200_000
 command imports comes to a few times that."""
 
 FOLDER = click.Path(path_type=str)
+
+ID = re.compile(r"[0-9a-f]{8}")
+"""The id of a proposal."""
 
 
 class _Commands(click.Group):
@@ -54,7 +59,28 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _command(name: str, example: str) -> Callable[[Callable[..., None]], click.Command]:
+class _Listing(click.Command):
+    """A command whose options that may be repeated take several values, too: --accept A B."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the option before each further value; a folder that is there is none."""
+        many = {name for each in self.params if each.multiple for name in each.opts}
+        option, written = "", list[str]()
+        for each in args:
+            if each.startswith("-"):
+                option = each if each in many else ""
+            elif option and written[-1] != option:
+                if Path(each).is_dir() and not ID.fullmatch(each):
+                    option = ""
+                else:
+                    written.append(option)
+            written.append(each)
+        return super().parse_args(ctx, written)
+
+
+def _command(
+    name: str, example: str, cls: type[click.Command] = click.Command
+) -> Callable[[Callable[..., None]], click.Command]:
     """Make a function a command, with an example in its help and the options that all share."""
 
     def wrap(function: Callable[..., None]) -> click.Command:
@@ -62,7 +88,7 @@ def _command(name: str, example: str) -> Callable[[Callable[..., None]], click.C
         shared = click.option("--quiet", is_flag=True, help="No progress on standard error.")(
             click.option("--json", "as_json", is_flag=True, help="The result as JSON.")(function)
         )
-        return commands.command(name, epilog=epilog)(shared)
+        return commands.command(name, cls=cls, epilog=epilog)(shared)
 
     return wrap
 
@@ -85,8 +111,6 @@ def commands() -> None:
 @click.option("--language", "languages", multiple=True, help="BCP 47 tag; may be repeated.")
 def init(folder: str, languages: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Write schema/ for a folder of raw text."""
-    from pathlib import Path
-
     from imprint import summary
     from imprint.init import look_at, suggest_name, write_schema
 
@@ -156,6 +180,20 @@ def check(folder: str, workers: int | None, strict: bool, as_json: bool, quiet: 
     warn(checked.warnings, strict=strict)
     if checked.problems:
         raise SystemExit(1)
+
+
+@_command("suggest", "imprint suggest corpus\nimprint suggest corpus --accept e3b414ee", _Listing)
+@click.argument("folder", metavar="[DIR]", default=".", type=FOLDER)
+@click.option("--accept", multiple=True, metavar="ID...", help="Write it to schema/errata.toml.")
+@click.option("--reject", multiple=True, metavar="ID...", help="Do not propose it again.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Processes.  [default: one a core]")
+def suggest(folder: str, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Propose corrections of likely typos, with the evidence."""
+    from imprint import summary
+
+    with progress(quiet) as show_progress:
+        found = imprint.suggest(_opened(folder), progress=show_progress, **options)
+    print_result(as_json, found.proposals, lambda: summary.suggest(found, folder))
 
 
 @_command("verify", "imprint verify corpus\nimprint verify org/name")

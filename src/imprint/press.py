@@ -218,7 +218,7 @@ def check(
     ):
         cache = project.build / "cache"
         inputs = raw_inputs(project, there, cache, trust=True)
-        pressed = _settled(project, inputs, cache, there, fresh=False, progress=progress)
+        pressed = decided(project, inputs, cache, there, fresh=False, progress=progress)
     settled = pressed.settled
     problems: list[str] = []
     try:
@@ -256,7 +256,7 @@ def press(
         progress: is told how far it is.
     """
     cache = place / "cache"
-    pressed = _settled(project, inputs, cache, processes, fresh=fresh, progress=progress)
+    pressed = decided(project, inputs, cache, processes, fresh=fresh, progress=progress)
     if place == project.build and project.sample is None and project.store is None:
         removals.keep(project.schema, pressed.settled.fingerprints)
     new = place / f"dataset{swap.NEW}"
@@ -280,7 +280,7 @@ def press(
     return Build(place / "dataset", manifest, ledger, *said, url=url), pressed
 
 
-def _settled(
+def decided(
     project: Project,
     inputs: list[RawInput],
     cache: Path,
@@ -289,7 +289,16 @@ def _settled(
     fresh: bool,
     progress: Progress | None,
 ) -> Pressed:
-    """Prepare and settle."""
+    """Prepare and settle.
+
+    Args:
+        project: what to press.
+        inputs: its raw files.
+        cache: where the parts are kept.
+        processes: what runs the tasks.
+        fresh: trust no cache.
+        progress: is told how far it is.
+    """
     folder = cache / ("parts" if project.sample is None else PARTS)
     if fresh and folder.exists():
         shutil.rmtree(folder)

@@ -16,12 +16,14 @@ from imprint.errors import Fault, ImprintError, ProjectError, UsageError
 from imprint.places import decode, read_toml
 from imprint.records import RecordSchema, json_type, parse_record_schema
 from imprint.settings import (
+    Decisions,
     Errata,
     Erratum,
     Publisher,
     Publishers,
     Read,
     ReadOptions,
+    Rejected,
     Removal,
     Removals,
     Settings,
@@ -57,19 +59,17 @@ RECORD = "schema/record.json"
 ERRATA = "schema/errata.toml"
 SOURCES = "schema/sources.toml"
 REMOVALS = "schema/removals.toml"
+DECISIONS = "schema/decisions.toml"
 CARD = "schema/card.md"
 RELEASES = "schema/releases.toml"
 
-KNOWN = (DATASET, RECORD, ERRATA, SOURCES, REMOVALS, CARD, RELEASES)
+KNOWN = (DATASET, RECORD, ERRATA, SOURCES, REMOVALS, DECISIONS, CARD, RELEASES)
 """What imprint reads there; other files are read by nobody but a step."""
 
 LATER_KEYS: dict[Path, Any] = {
     ("limits", "archive_ratio"): None,
 }
 """Keys that are planned and not there yet -> the one value that says what is done today."""
-
-LATER_FILES = ("schema/decisions.toml",)
-"""Files that are planned and not there yet."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +90,8 @@ class Project:
     """schema/card.md; "" where there is none."""
     removals: tuple[Removal, ...] = ()
     """schema/removals.toml, in the order of the file."""
+    rejected: tuple[Rejected, ...] = ()
+    """schema/decisions.toml: proposals that are none."""
     steps: tuple[StepCode, ...] = ()
     """The functions that [[step]] in schema/dataset.toml names, in their order."""
     sample: int | None = None
@@ -152,27 +154,30 @@ class Project:
         errata = _read(root, ERRATA, faults)
         sources = _read(root, SOURCES, faults)
         removals = _read(root, REMOVALS, faults)
+        decisions = _read(root, DECISIONS, faults)
         record = _gather(faults, lambda: parse_record_schema(_text(root, RECORD), RECORD))
         settings = _hold(dataset, Settings, faults)
         corrections = _hold(errata, Errata, faults)
         publishers = _hold(sources, SourcesFile, faults)
         taken_down = _hold(removals, Removals, faults)
+        reviewed = _hold(decisions, Decisions, faults)
         if dataset is not None:
             steps = _steps(root, dataset, faults)
-        faults += _rule_faults(dataset, errata, sources, removals, record)
+        faults += _rule_faults(dataset, errata, sources, removals, decisions, record)
         card = _gather(faults, lambda: _text(root, CARD) if (root / CARD).exists() else "")
-        if faults or not (settings and record and corrections and publishers and taken_down):
+        if faults or not (
+            settings and record and corrections and publishers and taken_down and reviewed
+        ):
             raise ProjectError(sorted(faults, key=_by_place))
         return cls(
             root=root,
             settings=settings,
             errata=corrections.erratum,
-            publishers=Publishers(
-                labels=publishers.labels, sources=publishers.source, rules=publishers.rule
-            ),
+            publishers=Publishers(publishers.labels, publishers.source, publishers.rule),
             record=record,
             card=card or "",
             removals=taken_down.removal,
+            rejected=reviewed.rejected,
             steps=steps,
             store=store,
         )
@@ -183,6 +188,7 @@ def _rule_faults(
     errata: Located | None,
     sources: Located | None,
     removals: Located | None,
+    decisions: Located | None,
     record: RecordSchema | None,
 ) -> Iterator[Fault]:
     """Yield what breaks a rule that is not one of a single value's form."""
@@ -199,6 +205,8 @@ def _rule_faults(
         yield from relations.publisher_faults(sources)
     if removals is not None:
         yield from relations.removal_faults(removals)
+    if decisions is not None:
+        yield from relations.decision_faults(decisions)
 
 
 def _found(path: str | pathlib.Path) -> tuple[pathlib.Path, Store | None]:
@@ -271,7 +279,7 @@ def _file_faults(root: pathlib.Path) -> Iterator[Fault]:
     """Yield the files of schema/ that are not there yet, and those that nothing would read."""
     for name in _schema_files(root):
         folder, _, file = name.rpartition("/")
-        if name in LATER_FILES or (folder == "schema/languages" and file.endswith(".txt")):
+        if folder == "schema/languages" and file.endswith(".txt"):
             fix = "take it out of schema/ for now"
             yield Fault(name, "a file for what is not there yet", "no such file", fix)
         elif folder == "schema" and name not in KNOWN and not file.endswith((".py", "~", ".bak")):
@@ -356,5 +364,5 @@ def _by_place(fault: Fault) -> tuple[int, str, int]:
     name, _, line = fault.place.rpartition(":")
     if not line.isdigit():
         name, line = fault.place, "0"
-    files = (DATASET, RECORD, ERRATA, SOURCES, REMOVALS)
+    files = (DATASET, RECORD, ERRATA, SOURCES, REMOVALS, DECISIONS)
     return (files.index(name) if name in files else len(files), name, int(line))

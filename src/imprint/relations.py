@@ -157,6 +157,23 @@ def removal_faults(located: Located) -> Iterator[Fault]:
             yield Fault(at, seen, "it once", "take one of the two out")
 
 
+def decision_faults(located: Located) -> Iterator[Fault]:
+    """Yield the rejected proposals that propose nothing, or are there twice, either way around."""
+    known: dict[frozenset[str], str] = {}
+    for path, table in tables(located, "rejected"):
+        pair = (table.get("wrong"), table.get("right"))
+        if not all(isinstance(each, str) and each for each in pair):
+            continue
+        at = located.at((*path, "wrong"))
+        if pair[0] == pair[1]:
+            seen = f"wrong and right are both {toml(pair[0])}"
+            yield Fault(located.at((*path, "right")), seen, "two words", "mend one of them")
+        first = known.setdefault(frozenset(map(str, pair)), at)
+        if first != at:
+            seen = f"{toml(pair[0])} and {toml(pair[1])} for the second time (first: {first})"
+            yield Fault(at, seen, "them once", "take one of the two out")
+
+
 def publisher_faults(located: Located) -> Iterator[Fault]:
     """Yield the names and aliases of publishers that stand for two."""
     known: dict[str, tuple[str, Path]] = {}

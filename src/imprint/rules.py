@@ -205,6 +205,7 @@ RULES: dict[str, dict[Path, Rule]] = {
         ("removal", "*", "sha256"): sha256,
         ("removal", "*", "fingerprints", "*"): fingerprint,
     },
+    "schema/decisions.toml": {},
     "schema/sources.toml": {("source", "*", "url"): url, ("rule", "*", "files"): glob},
 }
 """File -> where its values stand (* in a list) -> the rule that holds there."""

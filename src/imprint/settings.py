@@ -253,6 +253,20 @@ class Removals(Table, frozen=True):
     removal: tuple[Removal, ...] = ()
 
 
+class Rejected(Table, frozen=True):
+    """[[rejected]]: a proposal of `imprint suggest` that is none: both words are right."""
+
+    wrong: Text
+    right: Text
+    why: str = ""
+
+
+class Decisions(Table, frozen=True):
+    """schema/decisions.toml."""
+
+    rejected: tuple[Rejected, ...] = ()
+
+
 class Publisher(Table, frozen=True):
     """[[source]]: a publisher and what it is called."""
 

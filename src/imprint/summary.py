@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from imprint.press import Build, Checked
     from imprint.rebuild import Verified
     from imprint.timing import Stage
+    from imprint.typos import Suggested
 
 EACH = 10
 """Raw files that are listed one by one; where there are more, those read alike share a line."""
@@ -143,6 +145,38 @@ def check(checked: Checked) -> str:
             table(facts, widest=WHOLE),
             "read as",
             files(checked.files),
+        ]
+    )
+
+
+def suggest(found: Suggested, folder: str) -> str:
+    """Return what is proposed, with the places of each, and how to decide on it."""
+    lines = [
+        f"{did} {each.wrong} -> {each.right} in {name}"
+        for did, name, some in (
+            ("accepted", "schema/errata.toml", found.accepted),
+            ("rejected", "schema/decisions.toml", found.rejected),
+        )
+        for each in some
+    ]
+    if not found.proposals:
+        return "\n".join([*lines, f"nothing {'else ' if lines else ''}is proposed"])
+    lines.append(count(len(found.proposals), "proposal"))
+    rows = [
+        (each.id, f"{each.score:.3f}", each.kind, f"{each.wrong} -> {each.right}", each.why)
+        for each in found.proposals
+    ]
+    shown = table(rows, widest=WHOLE).split("\n")
+    for line, each in itertools.zip_longest(shown, found.proposals[: len(shown)]):
+        lines.append(line)
+        if each is not None and line.lstrip().startswith(each.id):
+            lines += [f"            {context}" for context in each.contexts]
+    where = "" if Path(folder).resolve() == Path.cwd() else f" {shlex.quote(folder)}"
+    return "\n".join(
+        [
+            *lines,
+            f'to accept: "imprint suggest{where} --accept ID...", then "imprint build{where}"',
+            f'to reject for good: "imprint suggest{where} --reject ID..."',
         ]
     )
 
