@@ -15,7 +15,7 @@ import functools
 import itertools
 from typing import TYPE_CHECKING
 
-from imprint.rooms.source.reader import FIRST, LAST, Found, Reader, picked
+from imprint.rooms.source.reader import FIRST, LAST, Reader, picked
 from imprint.settings import glob_matches
 from imprint.timing import slow
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+    from imprint.rooms.source.forms import Found
     from imprint.settings import Publishers, SourceRule
 
 
@@ -52,7 +53,7 @@ def source(batch: pa.RecordBatch, publishers: Publishers, strip: bool) -> pa.Rec
     open_rows = pl.Series(pl.from_arrow(batch["_reason"])).is_null()
     text = pl.Series("text", pl.from_arrow(batch["text"]))
     found = list(_attributions(batch, text, open_rows, reader))
-    read = {row: each.name for rows, each in found for row in rows}
+    read = {row: each.names[0] for rows, each in found for row in rows}
     given = pl.Series("source", pl.from_arrow(batch["source"]))
     names = _named(given, pl.Series("path", pl.from_arrow(batch["raw_file"])), publishers, reader)
     silent = (names == "").to_numpy()
@@ -123,10 +124,17 @@ def _attributions(
         grouped = rows.group_by("document", maintain_order=True)
         documents = grouped.agg("row", pl.col("text").str.join("\n")).drop("document")
     text = documents["text"]
-    edges = documents.with_columns(
-        head=text.str.head(FIRST), tail=text.str.tail(LAST), length=text.str.len_chars()
-    ).drop("text")
-    edges = edges.filter(picked(edges["head"], edges["tail"], reader))
+    head, tail = text.str.head(FIRST), text.str.tail(LAST)
+    first, last = picked(head, tail, reader)
+    numbers, none = (first | last).arg_true(), pl.Series([""])
+    edges = pl.DataFrame(
+        {
+            "rows": documents["row"].gather(numbers),
+            "head": head.gather(numbers).zip_with(first.gather(numbers), none),
+            "tail": tail.gather(numbers).zip_with(last.gather(numbers), none),
+            "length": text.gather(numbers).str.len_chars(),
+        }
+    )
     slow(len(edges))
     for numbers, *edge in edges.iter_rows():
         found = reader.read_edges(*edge)

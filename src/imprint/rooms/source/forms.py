@@ -1,0 +1,364 @@
+"""The forms that a credit has: on its own line, behind the last sentence, in the dateline."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from imprint.rooms.source.names import MARKS, NAME_CHARACTERS, Names, Trust, any_of, lists, trimmed
+
+if TYPE_CHECKING:
+    from imprint.settings import Publishers
+
+REMEMBERED = 4096
+"""Lines whose credit is remembered: the same one stands under many texts."""
+
+CLOSING = 110
+"""Characters at the end of a line in which a credit behind its last sentence stands. Chosen: the
+longest name, and what introduces it."""
+
+BYLINE = 80
+"""Characters of the longest line that names who wrote a text. Chosen."""
+
+BARE = 40
+"""Characters of the longest list of agencies that stands alone. Chosen."""
+
+BLANK = rf"[ \t{MARKS}]|&nbsp;|&#160;|&#xa0;|&amp;nbsp;"
+EDGE = rf"(?:{BLANK}|[*_•·>#»~|–—-]|</?\w{{1,6}}[^<>\n]{{0,30}}>)*"
+"""What may stand before a credit on its line: blanks, entities, bullets, marks of emphasis."""
+
+AROUND = rf"(?:{BLANK}|[*_]|</?\w{{1,6}}[^<>\n]{{0,30}}>)*"
+"""What may stand around the parts of a credit."""
+
+COLON = r"(?:\s*[:：՝፦៖꞉]+-?|\.-|\s*=|\s+[–—-](?=\s))"
+"""What stands between a label and the name."""
+
+OPEN, CLOSE = r"[(\[（【〔［{]", r"[)\]）】〕］}]"
+
+END = '.。!?…؟।"”’»)）』」'
+"""What ends the sentence behind which a credit may stand."""
+
+DASH = r"(?:--?|[–—−ـ])"
+
+WORD = re.compile(r"[^\W\d_]+")
+"""A word."""
+
+COPYRIGHT = re.compile(
+    r"(?:©|\([cCсС]\)|（[cC]）|&copy;|[Cc]opyright(?:\s*(?:©|\([cC]\)))?(?:\s+by)?)\s*(?:\d{4})?[,:]?\s*"
+)
+RIGHTS = re.compile(
+    r"[\s.,|–—-]*(?:\d{4})?[\s.,]*(?:[Aa]ll [Rr]ights [Rr]eserved|[Aa]lle Rechte vorbehalten"
+    r"|[Tt]odos los derechos reservados|[Tt]ous droits réservés)?[\s.]*$"
+)
+
+TIGHT = re.compile(r"[\[［【](?P<inside>[^\[\]［］【】\n]{2,24})[\]］】]")
+"""A bracket that opens a text, with the place and the agency in it."""
+
+BY = (
+    r"(?:(?i:by(?: the)?|von|par(?: l['’])?|por(?: la)?|oleh|door|redacción|redação|redazione|from)"
+    r"|Da|Do|Di|De|Av|Af|Fra|Från)"
+)
+"""What stands before the agency that wrote a text."""
+
+SITE = (
+    r"[\w-]{2,24}(?:\.[\w-]{2,20})?"
+    r"\.(?:com|co|co\.id|id|net|org|news|tv|vn|VN|ru|ua|az|kz|md|ro|gr|COM|CO|CO\.ID|ID|NET)"
+)
+"""An address that stands for the publisher in a dateline."""
+
+
+class Found(NamedTuple):
+    """A credit in a text."""
+
+    names: tuple[str, ...]
+    """The publishers, the first first, by their canonical names where they have one."""
+    start: int
+    """Offset of the first character of the attribution."""
+    end: int
+    """Offset behind its last."""
+
+
+class Forms:
+    """Reads the credit of one line."""
+
+    def __init__(self, publishers: Publishers, names: Names) -> None:
+        known = lists("labels")
+        self.names = names
+        self.labels = any_of((*known["labels"], *publishers.labels))
+        self.weak = any_of(known["weak"])
+        self.openings = any_of(known["openings"])
+        self.opening_words = known["openings"]
+        self.connectives = any_of(known["connectives"])
+        name = rf"(?P<name>[^\n]{{1,{NAME_CHARACTERS}}})"
+        ignore = re.IGNORECASE
+        edge = rf"{EDGE}{OPEN}?{AROUND}"
+        close = rf"{AROUND}{CLOSE}?[.。]?{AROUND}"
+        lazy = name.replace("}})", "}}?)").replace("})", "}?)")
+        self._contents = (
+            (re.compile(rf"(?:{self.labels}){AROUND}{COLON}{AROUND}{name}", ignore), Trust.LABEL),
+            (re.compile(rf"(?:{self.weak}){AROUND}{COLON}{AROUND}{name}", ignore), Trust.KNOWN),
+            (re.compile(rf"(?:{self.openings}):? {name}"), Trust.OPENING),
+            (re.compile(rf"(?:{self.connectives})(?:(?<=['’据綜合综])|:? ){name}"), Trust.KNOWN),
+        )
+        begins = f"(?i:{self.labels}|{self.weak})|{self.openings}|{self.connectives}"
+        self._begins = re.compile(begins)
+        self._glued = re.compile(rf"(?:{self.labels})\s?{name}", ignore)
+        self._own = re.compile(rf"{edge}{lazy}{close}")
+        self._bracket = re.compile(
+            rf"(?P<all>{OPEN}(?P<name>[^()\[\]（）【】〔〕［］{{}}\n]{{1,{CLOSING}}}?){CLOSE}?[.。]?{AROUND})$"
+        )
+        self._dash = re.compile(
+            rf"(?P<before>[{re.escape(END)}]|^|\s)(?P<all>\s*(?:{DASH}|//?)\s*"
+            rf"(?P<name>[^\n]{{2,40}}?)\s*(?:{DASH}|//?)?[.。]?{AROUND})$"
+        )
+        self._inside = re.compile(rf"(?:[,|·]|\s{DASH})\s*(?P<name>[^\n]+?)[.。]?{AROUND}$")
+        self._by = re.compile(rf"{EDGE}{BY}[:]? (?P<name>[^\n]{{2,60}}?){AROUND}")
+        self._byline = re.compile(
+            rf"{EDGE}{BY} [^\n,|/–—]{{3,50}}?"
+            r"(?P<all>\s*(?:[,|/–—]|\s-)\s*(?P<name>[^\n,|]{2,40}?))$"
+        )
+        word = rf"(?<!\w)(?:{any_of(known['pictures'])})(?!\w)"
+        caption = rf"(?<!\w)(?:{any_of(known['captions'])})"
+        self._pictured = re.compile(rf"{word}\s*[.]?\s*[:：©|/=(（]|{caption}\s*[:：|©]", ignore)
+        self._picture = re.compile(rf"{word}|{caption}(?!\w)", ignore)
+        self._shown = re.compile(any_of(known["shown"]), ignore)
+        self._datelines = tuple((re.compile(form), bare) for form, bare in _datelines())
+        self.own_line = functools.lru_cache(maxsize=REMEMBERED)(self._own_line)
+
+    def _own_line(self, line: str) -> Found | None:
+        """Return the credit that a line is, in full or behind the one who wrote the text."""
+        if len(line) > NAME_CHARACTERS + CLOSING:
+            return None
+        match = self._own.fullmatch(line)
+        names = self._content(match["name"]) if match else ()
+        if names:
+            return Found(names, 0, len(line))
+        return self.signed(line)
+
+    def signed(self, line: str) -> Found | None:
+        """Return the agency that stands alone on a line, or behind the one who wrote the text."""
+        if len(line) > BYLINE + CLOSING:
+            return None
+        names = self._alone(line)
+        if names:
+            return Found(names, 0, len(line))
+        match = self._byline.fullmatch(line) if len(line) <= BYLINE else None
+        names = self.names.listed(match["name"], among=self.names.agencies) if match else ()
+        return Found(names, *match.span("all")) if match and names else None
+
+    def labelled(self, line: str) -> Found | None:
+        """Return the credit that a line is by its label."""
+        match = self._own.fullmatch(line) if len(line) <= NAME_CHARACTERS + CLOSING else None
+        names = self._content(match["name"], labelled=True) if match else ()
+        return Found(names, 0, len(line)) if names else None
+
+    def ending(self, line: str) -> Found | None:
+        """Return the credit behind the last sentence of a line."""
+        found = self._in_bracket(line) or self._behind(line) or self._dashed(line)
+        if found is None:
+            return None
+        before = line[: found.start]
+        if self._pictured.search(before, max(0, len(before) - 2 * CLOSING)):
+            return None
+        if len(before) <= BYLINE and self._picture.search(before):
+            return None
+        return None if self._shown.search(before, max(0, len(before) - 300)) else found
+
+    def _content(self, text: str, *, labelled: bool = False) -> tuple[str, ...]:
+        """Return whom a credit names that begins with a label or with words that open one."""
+        for pattern, trust in self._contents[: 2 if labelled else None]:
+            match = pattern.fullmatch(text)
+            names = self.names.credited(match["name"], trust) if match else ()
+            if names:
+                return names
+        match = None if labelled else self._glued.fullmatch(text)
+        return self.names.listed(match["name"]) if match else ()
+
+    def _alone(self, line: str) -> tuple[str, ...]:
+        """Return the agencies that a line holds and nothing else."""
+        bare = trimmed(line).strip(" *_•·>#[]（）【】/–—-")
+        match = COPYRIGHT.match(bare.removeprefix("(")) or COPYRIGHT.match(bare)
+        bare = match.string if match else bare.strip("() ")
+        if match:
+            return self.names.listed(RIGHTS.sub("", bare[match.end() :]))
+        if len(bare) > BYLINE:
+            return ()
+        match = self._by.fullmatch(line)
+        if match:
+            names = self.names.listed(match["name"], among=self.names.agencies)
+            if names:
+                return names
+        return self.names.listed(bare, among=self.names.agencies)
+
+    def _in_bracket(self, line: str) -> Found | None:
+        """Return what a bracket credits that closes a line, or is not closed at its end."""
+        match = self._bracket.search(line, max(0, len(line) - CLOSING - 4))
+        if match is None:
+            return None
+        inside, start = trimmed(match["name"]), match.start("all")
+        before = line[:start].rstrip()
+        names = self._content(inside)
+        ended = not before or before[-1] in END or not before.strip(" *_•·>#–—-")
+        if not names and ended:
+            names = self._mentioned(inside)
+        if not names and _closed(match["all"]) and not _abbreviates(before, inside):
+            names = self.names.listed(inside, among=self.names.agencies)
+        return Found(names, *match.span("all")) if names else None
+
+    def _mentioned(self, inside: str) -> tuple[str, ...]:
+        """Return whom a bracket behind a sentence credits without any label."""
+        names = self.names.listed(inside)
+        match = COPYRIGHT.match(inside)
+        if not names and match:
+            names = self.names.listed(inside[match.end() :])
+        if not names and self.names.names_itself(inside):
+            names = self.names.credited(inside, Trust.LABEL)
+        return names
+
+    def _behind(self, line: str) -> Found | None:
+        """Return what stands behind the last sentence: "Satu. Sumber: Antara", "Done. AFP"."""
+        least = max(0, len(line) - CLOSING)
+        for at in range(len(line) - 2, least - 1, -1):
+            if line[at] not in END:
+                continue
+            start = at + 1 + len(line[at + 1 :]) - len(line[at + 1 :].lstrip(" *_"))
+            rest = line[start:]
+            names = self._content(trimmed(rest)) if self._begins.match(rest) else ()
+            names = names or self._bare(line[at], rest)
+            if names:
+                return Found(names, at + 1, len(line))
+        match = self._inside.search(line) if len(line) <= BYLINE else None
+        names = self._content(trimmed(match["name"])) if match else ()
+        return Found(names, match.start(), len(line)) if match and names else None
+
+    def _bare(self, before: str, rest: str) -> tuple[str, ...]:
+        """Return the agency that stands alone behind a sentence."""
+        if before in ")）" or len(rest) > BARE:
+            return ()
+        bare = rest.strip(" *_./–—-")
+        match = COPYRIGHT.match(bare)
+        if match:
+            return self.names.listed(RIGHTS.sub("", bare[match.end() :]))
+        return self.names.listed(bare, among=self.names.agencies)
+
+    def _dashed(self, line: str) -> Found | None:
+        """Return the agency behind a dash or a stroke at the end of a line."""
+        match = self._dash.search(line, max(0, len(line) - CLOSING))
+        if match is None:
+            return None
+        among = None if match["before"] and match["before"] in END else self.names.agencies
+        names = self.names.listed(match["name"], among=among)
+        spaced = match["before"].isspace() and line[: match.start("all")].rstrip()[-1:] not in END
+        if not names or (spaced and "/" not in match["all"] and not _is_long_dash(match["all"])):
+            return None
+        return Found(names, *match.span("all"))
+
+    def dateline(self, line: str) -> Found | None:
+        """Return the publisher in the dateline with which a text begins."""
+        match = TIGHT.match(line)
+        if match:
+            return self._tight(match)
+        for pattern, bare in self._datelines:
+            match = pattern.match(line)
+            if match is None:
+                continue
+            groups = match.groupdict()
+            raw = trimmed(match["name"])
+            names = self.names.listed(raw, among=self.names.shown if bare else None)
+            if not names and re.fullmatch(SITE, raw):
+                names = (self.names.canonical(raw),)
+            if names and _is_place(groups.get("place"), self.names.small):
+                return Found(names, *match.span("all"))
+        return None
+
+    def _tight(self, match: re.Match[str]) -> Found | None:
+        """Return the agency at the end of a bracket without blanks: "【北京時事】"."""
+        inside, start = match["inside"], match.start("inside")
+        for at in range(len(inside) - 1):
+            name = inside[at:]
+            if self.names.is_known(name, exactly=True):
+                cut = start + len(inside[:at].rstrip(" ="))
+                span = (cut, match.end("inside")) if at else match.span()
+                return Found((self.names.canonical(name),), *span)
+        return None
+
+
+def _datelines() -> tuple[tuple[str, bool], ...]:
+    """Return the forms of datelines, each with `name`, `all` and mostly `place`.
+
+    And whether a name that may be a word of a language is none there.
+    """
+    place = r"(?P<place>[^\n()\[\]/=]{2,60}?)"
+    places = r"(?P<place>[^\n()\[\]=]{2,60}?)"
+    name = r"(?P<name>[^\n()\[\]（）,:]{2,40}?)"
+    after = rf"(?=\s*(?:{DASH}|[:：=،]|\.\s*{DASH})|\s*$)"
+    site = rf"(?P<name>{SITE})"
+    return (
+        (rf"{places}(?P<all>\s*[(（]{name}[)）])\s*(?:\.?\s*{DASH}|[:：=])", False),
+        (rf"(?P<place>[^\n()\[\]/=]{{2,40}}?\.)(?P<all> /{name}/\.) ", False),
+        (rf"{place}(?P<all>\s*/\s?{name}\s?/)\s*(?:\.|{DASH}|$)", False),
+        (rf"{EDGE}(?P<all>[(\[（]{name}[)\]）]\s*\.?\s*(?:{DASH}|[:：])\s*)", False),
+        (
+            rf"{EDGE}(?P<all>{name}\s*[,،]\s+)(?P<place>[^\n,،]{{2,40}}?)\s*(?:{DASH}|:)(?:\s|$)",
+            False,
+        ),
+        (
+            rf"{EDGE}(?P<all>{site},\s+)(?P<place>[A-Z][\w]+(?: [A-Z]\w+)?)(?=\s+\W?[A-Z]|\s*$)",
+            False,
+        ),
+        (rf"{EDGE}(?P<all>{name}\s*[-–ـ/]\s*)(?P<place>[^\n,:.]{{2,24}}?)\s*[:：]\s", False),
+        (rf"{EDGE}(?P<all>{name}(?:\s+{DASH}|{DASH}\s)\s*)(?=\S)", True),
+        (rf"{place}(?P<all>\s*[,،/.]\s*{name})(?={after[3:-1]}|\.\s|\s[|]\s)", True),
+        (rf"{place}(?P<all>\s*{DASH}\s*{name})(?=\s*{DASH}|\s*[:：،]|\.\s|\s*$)", True),
+        (
+            r"(?P<all>(?P<name>[新中央华華社网網通]{3}))[^\n，。,（(]{1,16}?\d{1,2}日[^\n，。]{0,12}?[电電]",
+            False,
+        ),
+        (
+            r"[(\[【](?P<place>[^=()\[\]\n]{1,14})(?P<all>=(?P<name>[^()\[\]【】\n]{2,14}))[)\]】]",
+            False,
+        ),
+        (rf"(?P<all>{name}[-\s]?\s?)(?=\d{{1,2}}月\d{{1,2}}日[电電讯訊])", False),
+    )
+
+
+def _is_place(place: str | None, small: frozenset[str]) -> bool:
+    """Say whether words can be the place and the date of a dateline, and no sentence."""
+    if place is None:
+        return True
+    words = WORD.findall(place)
+    if not words:
+        return False
+    if not place.lstrip(" *_")[:1].isalnum():
+        return False
+    if all(word.lower() == word.upper() for word in words):
+        return len(words) <= 5 and len(place) <= 40
+    dated = bool(re.search(r"\d", place))
+    named = all(word[0].isupper() or word in small for word in words)
+    shouted = words[0].isupper() and len(words[0]) > 1
+    most = 10 if shouted else 5
+    return words[0][0].isupper() and (named or dated) and len(words) <= most
+
+
+def _closed(bracket: str) -> bool:
+    """Say whether a bracket is closed."""
+    return bool(re.search(CLOSE, bracket))
+
+
+def _is_long_dash(text: str) -> bool:
+    """Say whether a dash is one that sets off, no hyphen."""
+    return bool(re.search(r"--|[–—]", text))
+
+
+def _abbreviates(before: str, name: str) -> bool:
+    """Say whether a name in a bracket may be short for the words before it, or repeat them.
+
+    >>> _abbreviates("der Deutschen Presse-Agentur", "dpa"), _abbreviates("until spring", "Reuters")
+    (True, False)
+    """
+    words = WORD.findall(before)[-len(name) - 2 :]
+    letters = name.casefold()
+    initials = iter(word[0].casefold() for word in words)
+    agreeing = sum(letter in initials for letter in letters)
+    return not words or agreeing >= max(2, len(letters) - 1) or name in before[-NAME_CHARACTERS:]
