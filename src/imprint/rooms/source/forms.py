@@ -6,7 +6,16 @@ import functools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from imprint.rooms.source.names import MARKS, NAME_CHARACTERS, Names, Trust, any_of, lists, trimmed
+from imprint.rooms.source.names import (
+    MARKS,
+    NAME_CHARACTERS,
+    Names,
+    Trust,
+    any_of,
+    lists,
+    trimmed,
+    unspaced,
+)
 
 if TYPE_CHECKING:
     from imprint.settings import Publishers
@@ -18,8 +27,15 @@ CLOSING = 110
 """Characters at the end of a line in which a credit behind its last sentence stands. Chosen: the
 longest name, and what introduces it."""
 
+OWN = 130
+"""Characters of the longest line that is a credit: words that begin it, and the longest name."""
+
 BYLINE = 80
 """Characters of the longest line that names who wrote a text. Chosen."""
+
+GLUED = 3
+"""Characters of a label that is told from the name that it ran into; a shorter one may be a part of
+it. Chosen."""
 
 BARE = 40
 """Characters of the longest list of agencies that stands alone. Chosen."""
@@ -85,7 +101,8 @@ class Forms:
     def __init__(self, publishers: Publishers, names: Names) -> None:
         known = lists("labels")
         self.names = names
-        self.labels = any_of((*known["labels"], *publishers.labels))
+        labels = (*known["labels"], *publishers.labels)
+        self.labels = any_of(labels)
         self.weak = any_of(known["weak"])
         self.openings = any_of(known["openings"])
         self.opening_words = known["openings"]
@@ -103,7 +120,11 @@ class Forms:
         )
         begins = f"(?i:{self.labels}|{self.weak})|{self.openings}|{self.connectives}"
         self._begins = re.compile(begins)
-        self._glued = re.compile(rf"(?:{self.labels})\s?{name}", ignore)
+        self.glued = [each for each in labels if each[-1].islower() and len(each) > GLUED]
+        self.run = [each for each in labels if unspaced(each)]
+        self._glued = re.compile(
+            rf"(?:(?i:{self.labels})\s|{any_of(self.glued)}(?=[^\W\d_a-z])|{any_of(self.run)}){name}"
+        )
         self._own = re.compile(rf"{edge}{lazy}{close}")
         self._bracket = re.compile(
             rf"(?P<all>{OPEN}(?P<name>[^()\[\]（）【】〔〕［］{{}}\n]{{1,{CLOSING}}}?){CLOSE}?[.。]?{AROUND})$"
@@ -128,7 +149,7 @@ class Forms:
 
     def _own_line(self, line: str) -> Found | None:
         """Return the credit that a line is, in full or behind the one who wrote the text."""
-        if len(line) > NAME_CHARACTERS + CLOSING:
+        if len(line) > OWN:
             return None
         match = self._own.fullmatch(line)
         names = self._content(match["name"]) if match else ()
@@ -138,9 +159,7 @@ class Forms:
 
     def signed(self, line: str) -> Found | None:
         """Return the agency that stands alone on a line, or behind the one who wrote the text."""
-        if len(line) > BYLINE + CLOSING:
-            return None
-        names = self._alone(line)
+        names = self._alone(line) if len(line) <= OWN else ()
         if names:
             return Found(names, 0, len(line))
         match = self._byline.fullmatch(line) if len(line) <= BYLINE else None
@@ -149,7 +168,7 @@ class Forms:
 
     def labelled(self, line: str) -> Found | None:
         """Return the credit that a line is by its label."""
-        match = self._own.fullmatch(line) if len(line) <= NAME_CHARACTERS + CLOSING else None
+        match = self._own.fullmatch(line) if len(line) <= OWN else None
         names = self._content(match["name"], labelled=True) if match else ()
         return Found(names, 0, len(line)) if names else None
 

@@ -268,6 +268,11 @@ def lists(name: str) -> Mapping[str, tuple[str, ...]]:
     return {key: tuple(dict.fromkeys(itertools.chain(*by.values()))) for key, by in tables}
 
 
+def unspaced(word: str) -> bool:
+    """Say whether a word is in a script that sets no blanks between words, or not always."""
+    return word[0] >= "\u2e80" or word[-1] >= "\u2e80" or "\u0e00" <= word[0] <= "\u0eff"
+
+
 def any_of(words: Collection[str]) -> str:
     """Return an expression that finds any of the words, the longest first."""
     return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
