@@ -55,6 +55,8 @@ OPEN, CLOSE = r"[(\[（【〔［{]", r"[)\]）】〕］}]"
 END = '.。!?…؟।"”’»)）』」'
 """What ends the sentence behind which a credit may stand."""
 
+ENDS = re.compile(f"[{re.escape(END)}]")
+
 DASH = r"(?:--?|[–—−ـ])"
 
 WORD = re.compile(r"[^\W\d_]+")
@@ -238,9 +240,8 @@ class Forms:
     def _behind(self, line: str) -> Found | None:
         """Return what stands behind the last sentence: "Satu. Sumber: Antara", "Done. AFP"."""
         least = max(0, len(line) - CLOSING)
-        for at in range(len(line) - 2, least - 1, -1):
-            if line[at] not in END:
-                continue
+        ends = [match.start() for match in ENDS.finditer(line, least, max(0, len(line) - 1))]
+        for at in reversed(ends):
             start = at + 1 + len(line[at + 1 :]) - len(line[at + 1 :].lstrip(" *_"))
             rest = line[start:]
             names = self._content(trimmed(rest)) if self._begins.match(rest) else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from imprint.rooms.source.forms import AROUND, EDGE, END, OPEN, OWN, Forms, Found
+from imprint.rooms.source.forms import AROUND, CLOSING, EDGE, END, OPEN, OWN, Forms, Found
 from imprint.rooms.source.names import Names, any_of, unspaced
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ class Tests(NamedTuple):
     """In its tail: a label with its colon, where a credit can begin."""
     said: str
     """At either edge: a publisher, or words that begin a credit; an address."""
+    ends: str
+    """The same at the end of a line."""
+    begins: str
+    """The same in a dateline."""
 
 
 class Reader:
@@ -67,9 +71,9 @@ class Reader:
         colon = r"(?:\s*[:：՝፦៖꞉=]|\.-|\s+[–—-])"
         label = rf"(?i:{forms.labels}|{forms.weak}){AROUND}{colon}"
         self.tests = Tests(
-            first=rf"\A[\n ]*{EDGE}(?:{OPEN})?{AROUND}{label}",
-            label=rf"{begin}{label}",
-            said=_said_pattern(self.names, forms),
+            rf"\A[\n ]*{EDGE}(?:{OPEN})?{AROUND}{label}",
+            rf"{begin}{label}",
+            *_said_tests(self.names, forms),
         )
 
     def read(self, text: str) -> Found | None:
@@ -124,26 +128,36 @@ def picked(head: pl.Series, tail: pl.Series, reader: Reader) -> tuple[pl.Series,
         tail: the last `LAST`.
         reader: what is looked for.
     """
+    import polars as pl
+
     tests = reader.tests
-    none = tail.str.contains("\n", literal=True) & False
     likely = tail.str.contains(r"[:：=՝፦៖꞉]|[–—-]\s|\.-").arg_true()
     labelled = likely.filter(tail.gather(likely).str.contains(tests.label))
-    last = none.scatter(labelled, values=True)
+    last = pl.repeat(False, len(tail), dtype=pl.Boolean, eager=True).scatter(labelled, values=True)
     rest = (~last).arg_true()
     edge = tail.gather(rest).str.tail(NEAR)
     low = edge.str.tail(BELOW + 1).str.contains("\n", literal=True)
-    said = _said(edge.str.tail(OWN), edge, low, tests.said)
-    first = head.str.contains(tests.first)
-    high = head.str.head(HEADLINE + 1).str.contains("\n", literal=True)
-    first = first | _said(head.str.head(OWN), head, high, tests.said)
+    said = _said(edge.str.tail(OWN), edge, low, (tests.said, tests.ends))
+    high = head.str.contains("\n", literal=True)
+    first = _said(head.str.head(CLOSING), head, high, (tests.said, tests.begins))
+    first = first | head.str.contains(tests.first)
     return first, last.scatter(rest.filter(said), values=True)
 
 
-def _said(near: pl.Series, far: pl.Series, deep: pl.Series, said: str) -> pl.Series:
-    """Say which edges name a publisher: on the nearest characters, of deep ones on all."""
-    found = near.str.contains(said)
+def _said(near: pl.Series, far: pl.Series, deep: pl.Series, tests: tuple[str, str]) -> pl.Series:
+    """Say which edges name a publisher, and where a credit does.
+
+    Args:
+        near: the characters nearest to the edge.
+        far: more of them.
+        deep: which are looked at so far.
+        tests: what finds one fast, and what finds fewer of these.
+    """
+    found = near.str.contains(tests[0])
     rows = (deep & ~found).arg_true()
-    return found.scatter(rows.filter(far.gather(rows).str.contains(said)), values=True)
+    rows = found.arg_true().append(rows.filter(far.gather(rows).str.contains(tests[0])))
+    rows = rows.filter(far.gather(rows).str.contains(tests[1]))
+    return (found & False).scatter(rows, values=True)
 
 
 def _in_list(tail: str, number: int) -> bool:
@@ -153,19 +167,30 @@ def _in_list(tail: str, number: int) -> bool:
     return sum(BULLET.match(line) is not None for line in beside) > 1
 
 
-def _said_pattern(names: Names, forms: Forms) -> str:
-    """Return what finds a publisher that is named, an opening, an address, or a hint in a bracket.
+def _said_tests(names: Names, forms: Forms) -> tuple[str, str, str]:
+    r"""Return what finds a publisher, an opening, an address, or a hint in a bracket: three times.
 
-    A class on either side in place of `\\b` lets the engine run at several times the speed.
+    Anywhere, with a class on either side in place of `\b`, which lets the engine run at several
+    times the speed; then where it ends a line, but for what may stand behind it; and where it
+    stands in a dateline, or alone.
     """
-    words = {*names.written, *forms.opening_words}
-    tight = any_of([word for word in words if unspaced(word)])
-    loose = any_of([word for word in words if not unspaced(word)])
+    tight = any_of([word for word in names.written if unspaced(word)])
+    loose = any_of([word for word in names.written if not unspaced(word)])
+    opened = any_of(forms.opening_words)
     hinted = rf"{OPEN}[^\n]{{0,60}}?(?:{any_of(names.hints)})"
-    site = r"[^\s.]\.[A-Za-z]{2,6}(?:\PL|$)"
     glued, run = any_of(forms.glued), any_of(forms.run)
-    said = rf"(?:\PL|^)(?:(?:{glued})?(?:{loose})(?:\PL|$)|(?:{run})?(?:{tight}))"
-    return rf"{said}|{site}|{hinted}|(?:\A|\n) *[\[［【]"
+    bracket = r"(?:\A|\n) *[\[［【]"
+    forms_of = (
+        (r"(?:\PL|$)", "", ""),
+        (r"(?:\PL[^\n]{0,70})?(?:\n|$)", r"[^\n]{0,70}(?:\n|$)", r"[^\n]{0,90}(?:\n|$)"),
+        (r"(?:\s*[^\pL\pN\s]|\s+(?:\pL{1,4}|l['’]\pL+)\s|\s*(?:\n|$))", "", ""),
+    )
+    anywhere, ending, beginning = (
+        rf"(?:\PL|^)(?:(?:{glued})?(?:{loose}){behind}|(?:{run})?(?:{tight}){far}|(?:{opened}){wide})"
+        rf"|[^\s.]\.[A-Za-z]{{2,6}}(?:\PL|$){far}|{hinted}{far}|{bracket}"
+        for behind, far, wide in forms_of
+    )
+    return anywhere, ending, beginning
 
 
 def _last_lines(tail: str, length: int) -> Iterator[tuple[int, str]]:
