@@ -141,11 +141,7 @@ class Forms:
             rf"{EDGE}{BY} [^\n,|/–—]{{3,50}}?"
             r"(?P<all>\s*(?:[,|/–—]|\s-)\s*(?P<name>[^\n,|]{2,40}?))$"
         )
-        word = rf"(?<!\w)(?:{any_of(known['pictures'])})(?!\w)"
-        caption = rf"(?<!\w)(?:{any_of(known['captions'])})"
-        self._pictured = re.compile(rf"{word}\s*[.]?\s*[:：©|/=(（]|{caption}\s*[:：|©]", ignore)
-        self._picture = re.compile(rf"{word}|{caption}(?!\w)", ignore)
-        self._shown = re.compile(any_of(known["shown"]), ignore)
+        self._pictured, self._picture, self._shown = _pictures()
         self._datelines = tuple((re.compile(form), bare) for form, bare in _datelines())
         self.own_line = functools.lru_cache(maxsize=REMEMBERED)(self._own_line)
 
@@ -341,6 +337,19 @@ def _datelines() -> tuple[tuple[str, bool], ...]:
         ),
         (rf"(?P<all>{name}[-\s]?\s?)(?=\d{{1,2}}月\d{{1,2}}日[电電讯訊])", False),
     )
+
+
+def _pictures() -> tuple[re.Pattern[str], ...]:
+    """Return what finds a label of pictures, a word for one, and what captions say."""
+    known = lists("labels")
+    word = rf"(?<!\w)(?:{any_of(known['pictures'])})(?!\w)"
+    caption = rf"(?<!\w)(?:{any_of(known['captions'])})"
+    forms = (
+        rf"{word}\s*[.]?\s*[:：©|/=(（]|{caption}\s*[:：|©]",
+        rf"{word}|{caption}(?!\w)",
+        any_of(known["shown"]),
+    )
+    return tuple(re.compile(each, re.IGNORECASE) for each in forms)
 
 
 def _is_place(place: str | None, small: frozenset[str]) -> bool:
