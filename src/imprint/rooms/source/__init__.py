@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from imprint.rooms.source.forms import Found
+    from imprint.rooms.source.lines import Found
     from imprint.settings import Publishers, SourceRule
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from imprint.rooms.source.datelines import Datelines, is_place
+from imprint.rooms.source.lines import AROUND, CLOSE, DASH, EDGE, END, ENDS, OPEN, WORD, Found
 from imprint.rooms.source.names import (
-    MARKS,
     NAME_CHARACTERS,
     Names,
     Trust,
@@ -40,61 +41,26 @@ it. Chosen."""
 BARE = 40
 """Characters of the longest list of agencies that stands alone. Chosen."""
 
-BLANK = rf"[ \t{MARKS}]|&nbsp;|&#160;|&#xa0;|&amp;nbsp;"
-EDGE = rf"(?:{BLANK}|[*_•·>#»~|–—-]|</?\w{{1,6}}[^<>\n]{{0,30}}>)*"
-"""What may stand before a credit on its line: blanks, entities, bullets, marks of emphasis."""
-
-AROUND = rf"(?:{BLANK}|[*_]|</?\w{{1,6}}[^<>\n]{{0,30}}>)*"
-"""What may stand around the parts of a credit."""
-
-COLON = r"(?:\s*[:：՝፦៖꞉]+-?|\.-|\s*=|\s+[–—-](?=\s))"
+COLON = r"(?:\s*[:：՝፦៖꞉]+-?|\.-|\s*=|\s*[–—-](?=\s))"
 """What stands between a label and the name."""
 
-OPEN, CLOSE = r"[(\[（【〔［{]", r"[)\]）】〕］}]"
-
-END = '.。!?…؟।"”’»)）』」'
-"""What ends the sentence behind which a credit may stand."""
-
-ENDS = re.compile(f"[{re.escape(END)}]")
-
-DASH = r"(?:--?|[–—−ـ])"
-
-WORD = re.compile(r"[^\W\d_]+")
-"""A word."""
+SIGNED = re.compile(r"\s*/?\s*\([^()\n]*\)[.]?$")
+"""Who wrote and edited, behind an agency: "AGERPRES/(AS - autor: ...)"."""
 
 COPYRIGHT = re.compile(
-    r"(?:©|\([cCсС]\)|（[cC]）|&copy;|[Cc]opyright(?:\s*(?:©|\([cC]\)))?(?:\s+by)?)\s*(?:\d{4})?[,:]?\s*"
+    r"(?:©|\([cCсС]\)|（[cC]）|&copy;|[Cc]opyright(?:\s*(?:©|\([cC]\)))?(?:\s+by)?)"
+    r"\s*(?:\d{4})?[,:]?\s*"
 )
 RIGHTS = re.compile(
     r"[\s.,|–—-]*(?:\d{4})?[\s.,]*(?:[Aa]ll [Rr]ights [Rr]eserved|[Aa]lle Rechte vorbehalten"
     r"|[Tt]odos los derechos reservados|[Tt]ous droits réservés)?[\s.]*$"
 )
 
-TIGHT = re.compile(r"[\[［【](?P<inside>[^\[\]［］【】\n]{2,24})[\]］】]")
-"""A bracket that opens a text, with the place and the agency in it."""
-
 BY = (
-    r"(?:(?i:by(?: the)?|von|par(?: l['’])?|por(?: la)?|oleh|door|redacción|redação|redazione|from)"
+    r"(?:(?i:by|von|par(?: l['’])?|por(?: la)?|oleh|door|redacción|redação|redazione|from)"
     r"|Da|Do|Di|De|Av|Af|Fra|Från)"
 )
 """What stands before the agency that wrote a text."""
-
-SITE = (
-    r"[\w-]{2,24}(?:\.[\w-]{2,20})?"
-    r"\.(?:com|co|co\.id|id|net|org|news|tv|vn|VN|ru|ua|az|kz|md|ro|gr|COM|CO|CO\.ID|ID|NET)"
-)
-"""An address that stands for the publisher in a dateline."""
-
-
-class Found(NamedTuple):
-    """A credit in a text."""
-
-    names: tuple[str, ...]
-    """The publishers, the first first, by their canonical names where they have one."""
-    start: int
-    """Offset of the first character of the attribution."""
-    end: int
-    """Offset behind its last."""
 
 
 class Forms:
@@ -142,7 +108,7 @@ class Forms:
             r"(?P<all>\s*(?:[,|/–—]|\s-)\s*(?P<name>[^\n,|]{2,40}?))$"
         )
         self._pictured, self._picture, self._shown = _pictures()
-        self._datelines = tuple((re.compile(form), bare) for form, bare in _datelines())
+        self.dateline = Datelines(names).read
         self.own_line = functools.lru_cache(maxsize=REMEMBERED)(self._own_line)
 
     def _own_line(self, line: str) -> Found | None:
@@ -219,6 +185,8 @@ class Forms:
         ended = not before or before[-1] in END or not before.strip(" *_•·>#–—-")
         if not names and ended:
             names = self._mentioned(inside)
+        if not names and len(before) <= BARE and is_place(before, self.names.small):
+            names = self.names.listed(inside)  # behind the name of who wrote the text
         if not names and _closed(match["all"]) and not _abbreviates(before, inside):
             names = self.names.listed(inside, among=self.names.agencies)
         return Found(names, *match.span("all")) if names else None
@@ -246,13 +214,14 @@ class Forms:
                 return Found(names, at + 1, len(line))
         match = self._inside.search(line) if len(line) <= BYLINE else None
         names = self._content(trimmed(match["name"])) if match else ()
-        return Found(names, match.start(), len(line)) if match and names else None
+        end = len(line) - (line[-1:] in ".。")
+        return Found(names, match.start(), end) if match and names else None
 
     def _bare(self, before: str, rest: str) -> tuple[str, ...]:
         """Return the agency that stands alone behind a sentence."""
-        if before in ")）" or len(rest) > BARE:
+        if before in ")）" or len(SIGNED.sub("", rest)) > BARE:
             return ()
-        bare = rest.strip(" *_./–—-")
+        bare = SIGNED.sub("", rest).strip(" *_./–—-")
         match = COPYRIGHT.match(bare)
         if match:
             return self.names.listed(RIGHTS.sub("", bare[match.end() :]))
@@ -270,74 +239,6 @@ class Forms:
             return None
         return Found(names, *match.span("all"))
 
-    def dateline(self, line: str) -> Found | None:
-        """Return the publisher in the dateline with which a text begins."""
-        match = TIGHT.match(line)
-        if match:
-            return self._tight(match)
-        for pattern, bare in self._datelines:
-            match = pattern.match(line)
-            if match is None:
-                continue
-            groups = match.groupdict()
-            raw = trimmed(match["name"])
-            names = self.names.listed(raw, among=self.names.shown if bare else None)
-            if not names and re.fullmatch(SITE, raw):
-                names = (self.names.canonical(raw),)
-            if names and _is_place(groups.get("place"), self.names.small):
-                return Found(names, *match.span("all"))
-        return None
-
-    def _tight(self, match: re.Match[str]) -> Found | None:
-        """Return the agency at the end of a bracket without blanks: "【北京時事】"."""
-        inside, start = match["inside"], match.start("inside")
-        for at in range(len(inside) - 1):
-            name = inside[at:]
-            if self.names.is_known(name, exactly=True):
-                cut = start + len(inside[:at].rstrip(" ="))
-                span = (cut, match.end("inside")) if at else match.span()
-                return Found((self.names.canonical(name),), *span)
-        return None
-
-
-def _datelines() -> tuple[tuple[str, bool], ...]:
-    """Return the forms of datelines, each with `name`, `all` and mostly `place`.
-
-    And whether a name that may be a word of a language is none there.
-    """
-    place = r"(?P<place>[^\n()\[\]/=]{2,60}?)"
-    places = r"(?P<place>[^\n()\[\]=]{2,60}?)"
-    name = r"(?P<name>[^\n()\[\]（）,:]{2,40}?)"
-    after = rf"(?=\s*(?:{DASH}|[:：=،]|\.\s*{DASH})|\s*$)"
-    site = rf"(?P<name>{SITE})"
-    return (
-        (rf"{places}(?P<all>\s*[(（]{name}[)）])\s*(?:\.?\s*{DASH}|[:：=])", False),
-        (rf"(?P<place>[^\n()\[\]/=]{{2,40}}?\.)(?P<all> /{name}/\.) ", False),
-        (rf"{place}(?P<all>\s*/\s?{name}\s?/)\s*(?:\.|{DASH}|$)", False),
-        (rf"{EDGE}(?P<all>[(\[（]{name}[)\]）]\s*\.?\s*(?:{DASH}|[:：])\s*)", False),
-        (
-            rf"{EDGE}(?P<all>{name}\s*[,،]\s+)(?P<place>[^\n,،]{{2,40}}?)\s*(?:{DASH}|:)(?:\s|$)",
-            False,
-        ),
-        (
-            rf"{EDGE}(?P<all>{site},\s+)(?P<place>[A-Z][\w]+(?: [A-Z]\w+)?)(?=\s+\W?[A-Z]|\s*$)",
-            False,
-        ),
-        (rf"{EDGE}(?P<all>{name}\s*[-–ـ/]\s*)(?P<place>[^\n,:.]{{2,24}}?)\s*[:：]\s", False),
-        (rf"{EDGE}(?P<all>{name}(?:\s+{DASH}|{DASH}\s)\s*)(?=\S)", True),
-        (rf"{place}(?P<all>\s*[,،/.]\s*{name})(?={after[3:-1]}|\.\s|\s[|]\s)", True),
-        (rf"{place}(?P<all>\s*{DASH}\s*{name})(?=\s*{DASH}|\s*[:：،]|\.\s|\s*$)", True),
-        (
-            r"(?P<all>(?P<name>[新中央华華社网網通]{3}))[^\n，。,（(]{1,16}?\d{1,2}日[^\n，。]{0,12}?[电電]",
-            False,
-        ),
-        (
-            r"[(\[【](?P<place>[^=()\[\]\n]{1,14})(?P<all>=(?P<name>[^()\[\]【】\n]{2,14}))[)\]】]",
-            False,
-        ),
-        (rf"(?P<all>{name}[-\s]?\s?)(?=\d{{1,2}}月\d{{1,2}}日[电電讯訊])", False),
-    )
-
 
 def _pictures() -> tuple[re.Pattern[str], ...]:
     """Return what finds a label of pictures, a word for one, and what captions say."""
@@ -350,24 +251,6 @@ def _pictures() -> tuple[re.Pattern[str], ...]:
         any_of(known["shown"]),
     )
     return tuple(re.compile(each, re.IGNORECASE) for each in forms)
-
-
-def _is_place(place: str | None, small: frozenset[str]) -> bool:
-    """Say whether words can be the place and the date of a dateline, and no sentence."""
-    if place is None:
-        return True
-    words = WORD.findall(place)
-    if not words:
-        return False
-    if not place.lstrip(" *_")[:1].isalnum():
-        return False
-    if all(word.lower() == word.upper() for word in words):
-        return len(words) <= 5 and len(place) <= 40
-    dated = bool(re.search(r"\d", place))
-    named = all(word[0].isupper() or word in small for word in words)
-    shouted = words[0].isupper() and len(words[0]) > 1
-    most = 10 if shouted else 5
-    return words[0][0].isupper() and (named or dated) and len(words) <= most
 
 
 def _closed(bracket: str) -> bool:

@@ -39,6 +39,11 @@ DATE = re.compile(
 )
 """A date behind a name: ", 13 Januari 2022", "(13/1)", " 3.5.2021"."""
 
+NOTE = re.compile(
+    r",\s(?:em|en|in|à|di|w|v|aus)\s[^\W\d_a-zà-ÿ][^\n,]{2,30}$|\s[(（][^()（）]{12,}[)）]$"
+)
+"""A place or a note behind a name: "G1, em Brasília"."""
+
 ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?((?:[\w-]+\.)+[a-z]{2,})(?:/\S*)?", re.IGNORECASE)
 """A web address: its host names the publisher."""
 
@@ -48,6 +53,7 @@ HARD = re.compile(r"\s*[/|;+／、・=]\s*")
 SOFT = re.compile(
     r"\s*[/|;+／、・=]\s*|\s*[,،，]\s*|\s*&\s*|\s*[-–—]\s*"
     r"|\s(?:dan|and|lan|y|e|et|und|en|og|och|ja|i|a|и|та|і|và|ve|και|و|con|com|avec|mit|with)\s"
+    r"(?:(?:d[aoe]s?|del|di|la|the|der|von)\s|(?:dell|l)['’])?"
 )
 """What stands between publishers, and may stand in the name of one as well."""
 
@@ -102,6 +108,10 @@ class Names:
         """Say whether a name is a publisher's that is listed, as it is written or in any case."""
         return name in self.written or (not exactly and folded(name) in self._canonical)
 
+    def is_picture(self, words: str) -> bool:
+        """Say whether one of some words makes a credit that of a picture."""
+        return not self._pictures.isdisjoint(re.findall(r"[\w-]+", folded(words)))
+
     def credited(self, raw: str, trust: Trust) -> tuple[str, ...]:
         """Return the publishers that a credit names, in its order; none where it is not certain.
 
@@ -112,7 +122,7 @@ class Names:
         name, exactly = trimmed(raw), trust is Trust.KNOWN
         if self.is_known(name, exactly=exactly):
             return (self.canonical(name),)
-        if not self._pictures.isdisjoint(re.findall(r"[\w-]+", folded(name))):
+        if self.is_picture(name):
             return ()
         name = _undated(name)
         if self.is_known(name, exactly=exactly):
@@ -240,8 +250,9 @@ def _is_short(words: list[str]) -> bool:
 
 
 def _undated(name: str) -> str:
-    """Return a name without the date behind it."""
-    return trimmed(DATE.sub("", name))
+    """Return a name without the date, the place or the note behind it."""
+    name = trimmed(DATE.sub("", name))
+    return trimmed(NOTE.sub("", name)) if NOTE.search(name) else name
 
 
 def trimmed(name: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from imprint.rooms.source.forms import AROUND, CLOSING, EDGE, END, OPEN, OWN, Forms, Found
+from imprint.rooms.source.forms import CLOSING, OWN, Forms
+from imprint.rooms.source.lines import AROUND, EDGE, END, OPEN, Found
 from imprint.rooms.source.names import Names, any_of, unspaced
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Reader:
         self.canonical = self.names.canonical
         forms = self._forms
         begin = rf"(?:(?m:^){EDGE}(?:{OPEN})?|{OPEN}|[{re.escape(END)},|·–—-]){AROUND}"
-        colon = r"(?:\s*[:：՝፦៖꞉=]|\.-|\s+[–—-])"
+        colon = r"(?:\s*[:：՝፦៖꞉=]|\.-|\s*[–—-]\s)"
         label = rf"(?i:{forms.labels}|{forms.weak}){AROUND}{colon}"
         self.tests = Tests(
             rf"\A[\n ]*{EDGE}(?:{OPEN})?{AROUND}{label}",
