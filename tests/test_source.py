@@ -363,6 +363,33 @@ def test_without(text: str, start: int, end: int, left: str) -> None:
     assert without(text, start, end) == left
 
 
+def test_further_columns() -> None:
+    """All publishers of the line, the attribution as it stood, and the publisher's licence."""
+    publishers = Publishers(
+        sources=(*PUBLISHERS.sources, Publisher(name="Tempo", license="cc-by-4.0"))
+    )
+    texts: list[str | None] = [
+        "Satu.\nSumber: Tempo, AFP.",
+        "Dua. (Al-Hurra)",
+        "Tiga.\nSumber: Antara",
+        "Empat.",
+    ]
+    batch = batch_of(texts, source=[None, None, "tempo", None])
+    columns = ("sources", "source_evidence", "source_license")
+    found = source(batch, publishers, True, columns).select(["source", *columns]).to_pylist()
+    assert [tuple(row.values()) for row in found] == [
+        ("Tempo", ["Tempo", "AFP"], "Sumber: Tempo, AFP.", "cc-by-4.0"),
+        ("Alhurra", ["Alhurra"], "(Al-Hurra)", None),
+        ("Tempo", ["Tempo"], "Sumber: Antara", "cc-by-4.0"),
+        (None, [], None, None),
+    ]
+    rows = source(batch_of(["Satu.", "(AFP)"], _document_index=[0, 0]), publishers, True, columns)
+    assert rows["source_evidence"].to_pylist() == ["(AFP)", "(AFP)"]
+    assert rows["sources"].to_pylist() == [["AFP"], ["AFP"]]
+    kept = source(batch_of(texts), publishers, True, ("sources",))
+    assert "source_evidence" not in kept.schema.names
+
+
 def test_columns_stay() -> None:
     """Only text and source differ, in type too."""
     batch = batch_of(["Satu.\nSumber: Antara", None])
