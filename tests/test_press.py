@@ -414,3 +414,22 @@ def test_what_a_correction_brings_is_cleaned(tmp_path: Path) -> None:
     (row,) = rows(root)
     assert row["text"] == "Pasukan CSTO (ODKB) pulang."
     assert [each["right"] for each in row["corrections"]] == ["CSTO\u00a0 (ODKB)"]
+
+
+def test_the_encoding_of_a_raw_file(tmp_path: Path) -> None:
+    """The column `encoding` has what a file was in that was not UTF-8, in any format."""
+    words = "Pasukan itu telah berangkat dari kota “lama” kemarin sore, kata juru bicara mereka."
+    raw: dict[str, str | bytes] = {
+        "a.txt": f"Pertama. {words}",
+        "b.txt": f"Kedua hal lain. {words} Ça va à l’école déjà.".encode("cp1252"),
+        "c.csv": f"text\nKetiga. {words} Selesai – é\n".encode("cp1252"),
+    }
+    root = make(tmp_path, raw, more='[read]\nencoding = "auto"\n[dedup]\nnear = 0\n')
+    more = '[[read.rule]]\nfiles = "[bc].*"\nencoding = "cp1252"\n'
+    declared = root / "schema" / "dataset.toml"
+    declared.write_text(declared.read_text() + more)
+    record = root / "schema" / "record.json"
+    column = '"properties": {\n    "encoding": {"type": ["string", "null"]},'
+    record.write_text(record.read_text().replace('"properties": {', column, 1))
+    imprint.build(root)
+    assert [row["encoding"] for row in rows(root)] == [None, "cp1252", "cp1252"]

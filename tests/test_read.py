@@ -133,12 +133,20 @@ def test_a_link_to_nothing_is_named(tmp_path: Path) -> None:
         list_files(tmp_path, ["**/*"], [])
 
 
-def test_sidecars_are_refused_by_name(tmp_path: Path) -> None:
-    """What a sidecar says cannot be passed over in silence."""
+def test_a_sidecar_goes_with_its_file(tmp_path: Path) -> None:
+    """It is no raw file itself; one without its file is refused, for what it says would be lost."""
     put(tmp_path, "a.txt.meta.toml", b'source = "X"')
-    with pytest.raises(ProjectError, match=r"a\.txt\.meta\.toml: a sidecar, which is not there"):
+    with pytest.raises(ProjectError, match=r"a\.txt\.meta\.toml: a sidecar of a file that is not"):
         list_files(tmp_path, ["**/*"], [])
     assert list_files(tmp_path, ["**/*"], ["**/*.meta.toml"]) == []
+    put(tmp_path, "a.txt", b"Satu.")
+    put(tmp_path, "b.txt", b"Dua.")
+    for include in (["**/*"], ["*.txt"]):
+        found = {each.raw_file: bool(each.sidecar) for each in list_files(tmp_path, include, [])}
+        assert found == {"a.txt": True, "b.txt": False}
+    excluded = list_files(tmp_path, ["**/*"], ["**/*.meta.toml"])
+    assert not any(each.sidecar for each in excluded)
+    assert [each.raw_file for each in list_files(tmp_path, ["b.*"], [])] == ["b.txt"]
 
 
 def test_a_suffix_that_nothing_reads(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_what_is_not_of_the_subset_is_refused(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ID", "Text", "SOURCE", "Sources", "sources", "encoding", "_x", "", "a\n"]
+    "name", ["ID", "Text", "SOURCE", "Sources", "Encoding", "languages_found", "_x", "", "a\n"]
 )
 def test_reserved_names(name: str) -> None:
     """Imprint's own names are reserved in any case, private ones too."""

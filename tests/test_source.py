@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
@@ -130,7 +130,8 @@ def read(
 def maybe(*texts: str | None) -> list[bool]:
     """Say which texts the compiled search picks."""
     column = pl.Series(texts, dtype=pl.String)
-    return picked(column.str.head(FIRST), column.str.tail(LAST), READER).to_list()
+    first, last = picked(column.str.head(FIRST), column.str.tail(LAST), READER)
+    return (first | last).to_list()
 
 
 def is_clean(text: str) -> bool:
@@ -144,8 +145,11 @@ def is_clean(text: str) -> bool:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["label"] for case in CASES])
-def test_cases(case: dict[str, str | None]) -> None:
+def test_cases(case: dict[str, Any]) -> None:
     """Each text has its source and loses the attribution alone; look-alikes stay as they are."""
+    found = READER.read(case["text"])
+    names = case.get("sources", [case["source"]] if case["source"] else [])
+    assert list(found.names if found else ()) == names
     left = case["text"] if case["source"] is None else case["left"]
     assert read(case["text"]) == [(case["source"], left)]
 
@@ -218,7 +222,7 @@ def test_only_the_attribution_goes(text: str) -> None:
     if found is None:
         assert (name, left) == (None, text)
         return
-    assert name == found.name
+    assert name == found.names[0]
     rest = text[: found.start] + text[found.end :]
     assert left is not None
     assert "".join(left.split()) == "".join(rest.split())
@@ -357,6 +361,33 @@ def test_require() -> None:
 def test_without(text: str, start: int, end: int, left: str) -> None:
     """A line goes with its break, and the larger of the two distances stays."""
     assert without(text, start, end) == left
+
+
+def test_further_columns() -> None:
+    """All publishers of the line, the attribution as it stood, and the publisher's licence."""
+    publishers = Publishers(
+        sources=(*PUBLISHERS.sources, Publisher(name="Tempo", license="cc-by-4.0"))
+    )
+    texts: list[str | None] = [
+        "Satu.\nSumber: Tempo, AFP.",
+        "Dua. (Al-Hurra)",
+        "Tiga.\nSumber: Antara",
+        "Empat.",
+    ]
+    batch = batch_of(texts, source=[None, None, "tempo", None])
+    columns = ("sources", "source_evidence", "source_license")
+    found = source(batch, publishers, True, columns).select(["source", *columns]).to_pylist()
+    assert [tuple(row.values()) for row in found] == [
+        ("Tempo", ["Tempo", "AFP"], "Sumber: Tempo, AFP.", "cc-by-4.0"),
+        ("Alhurra", ["Alhurra"], "(Al-Hurra)", None),
+        ("Tempo", ["Tempo"], "Sumber: Antara", "cc-by-4.0"),
+        (None, [], None, None),
+    ]
+    rows = source(batch_of(["Satu.", "(AFP)"], _document_index=[0, 0]), publishers, True, columns)
+    assert rows["source_evidence"].to_pylist() == ["(AFP)", "(AFP)"]
+    assert rows["sources"].to_pylist() == [["AFP"], ["AFP"]]
+    kept = source(batch_of(texts), publishers, True, ("sources",))
+    assert "source_evidence" not in kept.schema.names
 
 
 def test_columns_stay() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imprint import releases
 from imprint.engine import Here
 from imprint.errors import Fault, RefusedError
-from imprint.inputs import merkle, raw_inputs, read_raw_digests
+from imprint.inputs import digests, merkle, raw_inputs, read_raw_digests
 from imprint.manifest import Manifest, Since
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def changed_since(project: Project) -> list[str]:
     inputs = raw_inputs(project, Here(), project.build / "cache", trust=True, survey=False)
     if merkle(inputs) != manifest.raw.digest:
         before = read_raw_digests(project.build / "raw.parquet")
-        now = {f"raw/{each.file.raw_file}": each.sha256 for each in inputs}
+        now = {f"raw/{name}": sha256 for name, sha256 in digests(inputs).items()}
         changed += differences(before, now) or ["raw/: changed"]
     return changed
 

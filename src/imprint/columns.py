@@ -43,15 +43,25 @@ OWN = {
 }
 """The columns that every record has, with their types. Source: README."""
 
-LATER = ("sources", "source_evidence", "languages_found", "encoding")
+OPTIONAL = {
+    "sources": "strings",
+    "source_evidence": "string",
+    "source_license": "string",
+    "encoding": "string",
+}
+"""Columns that are published where record.json names them, with their types. Source: README."""
+
+LATER = ("languages_found",)
 """Optional columns that are planned and not there yet."""
 
-RESERVED = frozenset({*OWN, *LATER})
+RESERVED = frozenset({*OWN, *OPTIONAL, *LATER})
 """Names that no field of the curator's can have, in any case."""
 
 
 def own_feature(kind: str) -> Any:
     """Return the feature of one of imprint's own columns."""
+    if kind == "strings":
+        return {"feature": own_feature("string"), "_type": "List"}
     if kind != "corrections":
         return {"dtype": kind, "_type": "Value"}
     inside = {name: {"dtype": each, "_type": "Value"} for name, each in CORRECTION.items()}
@@ -128,13 +138,23 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 """Imprint's own columns as a first record.json declares them."""
 
 
+OPTIONAL_DEFAULTS: dict[str, dict[str, Any]] = {
+    "sources": {"type": "array", "items": {"type": "string"}},
+    "source_evidence": {"type": ["string", "null"]},
+    "source_license": {"type": ["string", "null"]},
+    "encoding": {"type": ["string", "null"]},
+}
+"""The optional columns as a record.json declares them."""
+
+
 def own_property(name: str) -> str:
     """Return the property of one of imprint's own columns, on one line and without description.
 
     >>> own_property("raw_file")
     '{"type": "string"}'
     """
-    return json.dumps({key: v for key, v in DEFAULTS[name].items() if key != "description"})
+    declared = DEFAULTS.get(name) or OPTIONAL_DEFAULTS[name]
+    return json.dumps({key: v for key, v in declared.items() if key != "description"})
 
 
 def default_record_schema(title: str = "") -> str:

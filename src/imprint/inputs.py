@@ -23,6 +23,7 @@ from imprint.rooms.read import (
     list_objects,
     look,
 )
+from imprint.sidecars import Sidecar, read_sidecars
 from imprint.swap import write_file
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class RawInput:
     options: ReadOptions
     survey: Survey | None = None
     """Of a big file; a small one is looked at when it is read."""
+    sidecar: Sidecar | None = None
+    """What stands beside it for all of its records."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -167,10 +170,17 @@ def _listed(project: Project) -> list[RawInput]:
                 "put the raw text there",
             )
         )
-    if not read.rule:
-        options = read.options_for("")
-        return [RawInput(file, "", options) for file in files]
-    return [RawInput(file, "", read.options_for(file.raw_file)) for file in files]
+    beside = read_sidecars(project, files)
+    options = read.options_for("") if not read.rule else None
+    return [
+        RawInput(
+            file,
+            "",
+            options or read.options_for(file.raw_file),
+            sidecar=beside.get(file.raw_file),
+        )
+        for file in files
+    ]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -229,7 +239,7 @@ def _known(given: RawInput, sha256: str, surveys: Mapping[str, Survey], before: 
     survey = surveys.get(given.file.raw_file)
     if survey is None and given.file.bytes >= BIG:
         survey = before.surveys.get(_survey_key(given.options, sha256))
-    return RawInput(given.file, sha256, given.options, survey)
+    return dataclasses.replace(given, sha256=sha256, survey=survey)
 
 
 def hash_files(files: Sequence[RawFile]) -> list[str]:
@@ -248,22 +258,35 @@ def hash_files(files: Sequence[RawFile]) -> list[str]:
                     found = hashlib.file_digest(opened, "sha256")
             digests.append(found.hexdigest())
         except OSError as error:
-            faults.append(
-                Fault(
-                    f"raw/{file.raw_file}",
-                    error.strerror or str(error),
-                    "a file that can be read",
-                    "restore it or give the right to read it, then run the same command again",
-                )
-            )
+            faults.append(_unreadable(file.raw_file, error))
     if faults:
         raise RawError(faults)
     return digests
 
 
+def _unreadable(raw_file: str, error: OSError) -> Fault:
+    """Return the fault of a file that the system does not give out."""
+    return Fault(
+        f"raw/{raw_file}",
+        error.strerror or str(error),
+        "a file that can be read",
+        "restore it or give the right to read it, then run the same command again",
+    )
+
+
+def digests(inputs: Sequence[RawInput]) -> dict[str, str]:
+    """Return path under raw/ -> SHA-256 of every raw file, each with its sidecar behind it."""
+    found = {}
+    for each in inputs:
+        found[each.file.raw_file] = each.sha256
+        if each.sidecar is not None:
+            found[each.sidecar.raw_file] = each.sidecar.sha256
+    return found
+
+
 def merkle(inputs: Sequence[RawInput]) -> str:
     """Return one digest of all raw files: of their names and the digests of their bytes."""
-    lines = (f"{each.sha256} {each.file.raw_file}\n" for each in inputs)
+    lines = (f"{sha256} {name}\n" for name, sha256 in digests(inputs).items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -271,9 +294,10 @@ def files_read(
     inputs: Sequence[RawInput], readings: Mapping[str, tuple[Reading, int]]
 ) -> tuple[FileRead, ...]:
     """Return how each raw file was read, and how many records it gave; all in path order."""
-    found = ((each, *readings[each.file.raw_file]) for each in inputs)
-    return tuple(
-        FileRead(
+    found = []
+    for each in inputs:
+        reading, count = readings[each.file.raw_file]
+        file = FileRead(
             each.file.raw_file,
             each.file.bytes,
             each.sha256,
@@ -284,8 +308,12 @@ def files_read(
             reading.detail or reading.why,
             reading.reason,
         )
-        for each, reading, count in found
-    )
+        found.append(file)
+        if (beside := each.sidecar) is not None:
+            why = f"gives {', '.join(beside.values) or 'nothing'} to the records of its file"
+            told = (beside.raw_file, beside.bytes, beside.sha256, "sidecar", "utf-8", "")
+            found.append(FileRead(*told, 0, why, None))
+    return tuple(found)
 
 
 def write_raw_table(path: Path, files: Sequence[FileRead]) -> None:

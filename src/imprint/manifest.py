@@ -186,6 +186,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     declared_languages: tuple[str, ...]
     sources: dict[str, int]
     """Records by source, the most frequent first; under "" those without."""
+    licenses: dict[str, int] = {}
+    """Records by the licence of their publisher; under "" those of whom none is declared."""
     errata: tuple[Corrected, ...]
     steps: tuple[Stepped, ...] = ()
     """In the order of their declaration."""

@@ -113,6 +113,7 @@ class Partition:
         """Return the name under which the part is kept."""
         files = [
             [each.input.file.raw_file, each.input.sha256, msgspec.to_builtins(each.range)]
+            + ([each.input.sidecar.sha256] if each.input.sidecar else [])
             for each in self.stretches
         ]
         options = [msgspec.to_builtins(each.input.options) for each in self.stretches]

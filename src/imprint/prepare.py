@@ -44,7 +44,7 @@ from imprint.rooms.read import (
     read_many,
 )
 from imprint.rooms.sketch import sketch
-from imprint.rooms.source import require, source
+from imprint.rooms.source import licensed, require, source
 from imprint.rooms.step import note, take
 from imprint.swap import machine_faults, write_file
 
@@ -123,12 +123,14 @@ def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.Reco
         before = batch["text"]
         batch = _clean_corrected(correct(batch, recipe.errata))
     with _stage("source", batch):
-        batch = source(batch, recipe.publishers, recipe.strip)
+        batch = source(batch, recipe.publishers, recipe.strip, recipe.record.names)
     for each in recipe.steps:
         with _stage(each.run, batch):
             taken = take(batch, each, recipe.record.names)
             taken = taken if taken["text"].equals(batch["text"]) else clean(taken)
             batch = note(batch, taken, each, recipe.record.names)
+    if recipe.steps:
+        batch = licensed(batch, recipe.publishers, recipe.record.names)
     if recipe.steps and recipe.reject_unexpected:
         batch = expect(batch, recipe.languages)
     with _stage("check", batch):
@@ -191,7 +193,7 @@ def _read_all(
         if len(together) > 1:
             batch, taken = read_many([each.input.file for each in together], want)
         if batch is not None:
-            yield choose(batch, want.most), "document"
+            yield _with_encoding(choose(batch, want.most), "", want), "document"
         for each, reading in zip(together, taken, strict=True):
             if reading is None:
                 for one in _read_file(each, want, readings):
@@ -206,7 +208,7 @@ def _runs(stretches: Sequence[Stretch]) -> Iterator[list[Stretch]]:
     run: list[Stretch] = []
     size = 0
     for each in stretches:
-        small = is_small_text(each.input.file, each.input.options)
+        small = not each.input.sidecar and is_small_text(each.input.file, each.input.options)
         if run and (not small or size >= BATCH_BYTES):
             yield run
             run, size = [], 0
@@ -222,15 +224,27 @@ def _runs(stretches: Sequence[Stretch]) -> Iterator[list[Stretch]]:
 def _read_file(given: Stretch, want: Want, readings: list[Reading]) -> Iterator[pa.RecordBatch]:
     """Yield the records of one raw file or a range of it, and say afterwards how it was read."""
     file, options, survey = given.input.file, given.input.options, given.input.survey
+    if given.input.sidecar is not None:
+        want = dataclasses.replace(want, given=given.input.sidecar.values)
     reading = survey.reading if survey else look(file.path, file.raw_file, options)
     try:
         if reading.reason is None:
             for batch in read(file.path, reading, options, want, given.range):
-                yield choose(batch, want.most)
+                yield _with_encoding(choose(batch, want.most), reading.encoding, want)
     except Unreadable as fault:
         reading = dataclasses.replace(reading, reason=fault.reason, detail=fault.detail)
     _refuse_changed(file)
     readings.append(reading)
+
+
+def _with_encoding(batch: pa.RecordBatch, encoding: str, want: Want) -> pa.RecordBatch:
+    """Add the column `encoding` where it is asked for: null where the file was UTF-8."""
+    import pyarrow as pa
+
+    if "encoding" not in want.record.names:
+        return batch
+    told = None if encoding.replace("_", "-") in ("", "utf-8", "utf-8-sig", "ascii") else encoding
+    return batch.append_column("encoding", pa.repeat(pa.scalar(told, pa.string()), len(batch)))
 
 
 def _refuse_changed(file: RawFile) -> None:

@@ -34,7 +34,7 @@ from imprint.parts import (
 )
 from imprint.prepare import prepare
 from imprint.project import Project
-from imprint.publish import counts, describe, reasons, shards, unknown, warnings
+from imprint.publish import counts, describe, reasons, refused_licences, shards, unknown, warnings
 from imprint.sample import PARTS, draw, narrowed, prepare_sample
 from imprint.settle import Settled, settle
 
@@ -226,6 +226,7 @@ def check(
     except ImprintError as error:
         problems += error.lines()
     problems += [str(each) for each in unknown(project, settled)]
+    problems += [str(each) for each in refused_licences(project, settled)]
     return Checked(
         tuple(problems),
         warnings(project, pressed.settled),
@@ -274,7 +275,9 @@ def press(
     _leave_ledger(place, pressed)
     swap.place_folder(new, place / "dataset")
     ledger, url = place / "rejected.jsonl", project.url and f"{project.url}/build/dataset"
-    told = tuple(f"{each.place}: {each.seen}" for each in unknown(project, pressed.settled))
+    settled = pressed.settled
+    faults = [*unknown(project, settled), *refused_licences(project, settled)]
+    told = tuple(f"{each.place}: {each.seen}" for each in faults)
     told += warnings(project, pressed.settled)
     said = reasons(pressed.settled), pressed.files, told
     return Build(place / "dataset", manifest, ledger, *said, url=url), pressed

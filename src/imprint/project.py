@@ -343,11 +343,6 @@ def _later(located: Located) -> Iterable[tuple[Path, Fault]]:
             if value in ("redact", "reject"):
                 path = ("privacy", kind)
                 yield path, _not_there(located, path, value, "keep")
-    elif located.place == SOURCES:
-        for path, source in rules.tables(located, "source"):
-            if source.get("license"):
-                at = (*path, "license")
-                yield at, _not_there(located, at, source["license"], "")
 
 
 def _not_there(located: Located, path: Path, value: Any, harmless: Any) -> Fault:

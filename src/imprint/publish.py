@@ -16,6 +16,7 @@ from imprint.changes import since_release
 from imprint.digests import DIGEST_BYTES
 from imprint.errors import Fault
 from imprint.inputs import merkle
+from imprint.licences import by_license, doubtful, refused
 from imprint.loader import CARD, MANIFEST, digest_of
 from imprint.manifest import (
     Corrected,
@@ -180,7 +181,18 @@ def warnings(project: Project, settled: Settled) -> tuple[str, ...]:
         said.append(
             "schema/dataset.toml: records in languages that are not declared: " + ", ".join(found)
         )
+    said += doubtful(settings.license, project.publishers.sources, _sources(settled))
     return tuple(said)
+
+
+def refused_licences(project: Project, settled: Settled) -> list[Fault]:
+    """Return the faults of publishers whose texts the dataset's licence cannot carry."""
+    return refused(project.settings.license, project.publishers.sources, _sources(settled))
+
+
+def _sources(settled: Settled) -> dict[str, int]:
+    """Return records by source, the most frequent first; under "" those without."""
+    return by_count(settled.kept["source"].fill_null(""))
 
 
 def unknown(project: Project, settled: Settled) -> list[Fault]:
@@ -249,7 +261,8 @@ def _facts(
         subsets=_subsets(settled, list(said.splits.shares), shards),
         languages=by_count(kept["language"]),
         declared_languages=said.languages,
-        sources=by_count(kept["source"].fill_null("")),
+        sources=_sources(settled),
+        licenses=by_license(project.publishers.sources, _sources(settled)),
         errata=corrected(project, settled),
         steps=_stepped(project, settled),
         statement=said.statement,

@@ -16,6 +16,7 @@ from imprint.columns import (
     CORRECTION,
     DIALECT,
     LATER,
+    OPTIONAL,
     OWN,
     REASONS,
     RESERVED,
@@ -226,7 +227,7 @@ def _document_faults(located: Located) -> Iterator[Fault]:
             continue
         found = list(_property_faults(located, path, schema))
         yield from found
-        if not found and name in OWN:
+        if not found and name in (OWN | OPTIONAL):
             yield from _own_faults(where(path), name, schema)
     for name in OWN:
         if name not in document["properties"]:
@@ -240,7 +241,7 @@ def _name_fault(place: str, name: str) -> Fault | None:
         return Fault(
             place, f'the column "{name}", which is not there yet', "another", "take it out for now"
         )
-    if name not in OWN and name.casefold() in RESERVED:
+    if name not in (OWN | OPTIONAL) and name.casefold() in RESERVED:
         wanted = f'"{name.casefold()}" or another name'
         return Fault(place, f'"{name}", which is reserved in any case', wanted, "rename it")
     if name.startswith("_") or not name or not name.isprintable():
@@ -251,7 +252,7 @@ def _name_fault(place: str, name: str) -> Fault | None:
 
 def _own_faults(place: str, name: str, schema: dict[str, Any]) -> Iterator[Fault]:
     """Yield the fault of a column of imprint's own that has another type."""
-    wanted: Any = own_feature(OWN[name])
+    wanted: Any = own_feature((OWN | OPTIONAL)[name])
     if _feature(schema) != wanted:
         yield Fault(
             place,

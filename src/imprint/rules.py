@@ -67,6 +67,11 @@ def license_(value: str) -> tuple[str, str] | None:
     return "a licence identifier of the Hub (huggingface.co/docs/hub/repositories-licenses)", fix
 
 
+def license_or_none(value: str) -> tuple[str, str] | None:
+    """Hold a publisher's licence to the Hub's list; none is right, too."""
+    return license_(value) if value else None
+
+
 @functools.cache
 def licenses() -> tuple[str, ...]:
     """Return the licence identifiers that the Hub knows.
@@ -206,7 +211,11 @@ RULES: dict[str, dict[Path, Rule]] = {
         ("removal", "*", "fingerprints", "*"): fingerprint,
     },
     "schema/decisions.toml": {},
-    "schema/sources.toml": {("source", "*", "url"): url, ("rule", "*", "files"): glob},
+    "schema/sources.toml": {
+        ("source", "*", "url"): url,
+        ("source", "*", "license"): license_or_none,
+        ("rule", "*", "files"): glob,
+    },
 }
 """File -> where its values stand (* in a list) -> the rule that holds there."""
 

@@ -275,7 +275,7 @@ class Publisher(Table, frozen=True):
     aliases: tuple[Text, ...] = ()
     url: str = ""
     license: str = ""
-    """Not there yet."""
+    """An identifier of the Hub's list: what this publisher's texts are under."""
 
 
 class SourceRule(Table, frozen=True):

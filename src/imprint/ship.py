@@ -12,6 +12,7 @@ from imprint.errors import DatasetError, Fault, RefusedError
 from imprint.fingerprint import Fingerprint
 from imprint.history import Past
 from imprint.hub import StillOnline
+from imprint.licences import refused
 from imprint.manifest import Manifest, altered
 from imprint.press import opened
 
@@ -33,7 +34,7 @@ def wheel(project: Project | str | Path) -> Path:
 
     Raises:
         RefusedError: it is a sample, raw/ or schema/ changed since the build, or the version does
-            not fit.
+            not fit, or its licence cannot carry that of a publisher.
         DatasetError: there is no build, or it was altered.
     """
     project = opened(project)
@@ -113,6 +114,9 @@ def _ready(project: Project) -> Manifest:
             for name, _, what in (each.partition(": ") for each in found)
         )
     refuse_stale(project)
+    uncarried = refused(manifest.license, project.publishers.sources, manifest.sources)
+    if uncarried:
+        raise RefusedError(uncarried)
     path = project.build / "release.parquet"
     try:
         record = pl.read_parquet(path, glob=False)

@@ -31,6 +31,10 @@ MAX_BYTES = 2**63 - 1
 """More than any file has. Source: off_t is 64 bits."""
 
 
+SIDECAR = ".meta.toml"
+"""What the name of a sidecar has behind that of its file."""
+
+
 class Unreadable(Exception):  # noqa: N818  (it is an outcome that goes to the ledger)
     """A file as a whole gives no record.
 
@@ -56,6 +60,8 @@ class RawFile:
     bytes: int
     mtime_ns: int
     inode: int
+    sidecar: str | Path = ""
+    """Where `FILE.meta.toml` is; "" where there is none."""
 
     @property
     def path(self) -> Path:
@@ -94,16 +100,17 @@ def list_files(raw: Path, include: Sequence[str], exclude: Sequence[str]) -> lis
 
     Raises:
         RawError: folders that cannot be listed, links that lead nowhere.
-        ProjectError: sidecars, which are not there yet.
+        ProjectError: sidecars of files that are not there.
     """
     faults: list[Fault] = []
-    found = _wanted(_walk(raw, faults), include, exclude)
+    found, sidecars = _wanted(_walk(raw, faults), include, exclude)
     if faults:
         raise RawError(sorted(faults, key=lambda fault: fault.place))
-    _refuse_sidecars([name for _, name, _ in found])
     return [
-        RawFile(path, name, each.st_size, each.st_mtime_ns, each.st_ino)
-        for _, name, (path, each) in found
+        RawFile(
+            path, name, each.st_size, each.st_mtime_ns, each.st_ino, sidecars.get(key, ("",))[0]
+        )
+        for key, name, (path, each) in found
     ]
 
 
@@ -122,18 +129,33 @@ def list_objects(
         exclude: globs, of which none may fit.
 
     Raises:
-        ProjectError: sidecars, which are not there yet.
+        ProjectError: sidecars of files that are not there.
     """
     names = (name for name in objects if not any(part[:1] == "." for part in name.split("/")))
-    found = _wanted(((name.encode(), objects[name]) for name in names), include, exclude)
-    _refuse_sidecars([name for _, name, _ in found])
-    return [RawFile(raw / path.decode(), name, *each, inode=0) for path, name, each in found]
+    listed = ((name.encode(), objects[name]) for name in names)
+    found, sidecars = _wanted(listed, include, exclude)
+    return [
+        RawFile(
+            raw / key.decode(),
+            name,
+            *each,
+            inode=0,
+            sidecar=raw / f"{key.decode()}{SIDECAR}" if key in sidecars else "",
+        )
+        for key, name, each in found
+    ]
 
 
 def _wanted(
     found: Iterable[tuple[bytes, What]], include: Sequence[str], exclude: Sequence[str]
-) -> list[tuple[bytes, str, What]]:
-    """Return the files that are included, in order, with their names as records carry them."""
+) -> tuple[list[tuple[bytes, str, What]], dict[bytes, What]]:
+    """Return the files that are included, in order, with their names; and sidecars by their files.
+
+    A sidecar goes with its file: what includes that includes it, unless it is excluded itself.
+
+    Raises:
+        ProjectError: sidecars of files that are not there.
+    """
     from imprint.settings import glob_matches
 
     def fits(path: str) -> bool:
@@ -141,10 +163,19 @@ def _wanted(
         included = any(glob_matches(glob, path) for glob in include)
         return included and not any(glob_matches(glob, path) for glob in exclude)
 
-    named = ((path, escape_path(path), what) for path, what in found)
     every = "**/*" in include and not exclude
-    wanted = named if every else (each for each in named if fits(each[1]))
-    return sorted(wanted, key=operator.itemgetter(0))
+    wanted, sidecars, there = [], dict[bytes, What](), set[bytes]()
+    for path, what in found:
+        name = escape_path(path)
+        if path.endswith(SIDECAR.encode()):
+            if every or not any(glob_matches(glob, name) for glob in exclude):
+                sidecars[path.removesuffix(SIDECAR.encode())] = what
+            continue
+        there.add(path)
+        if every or fits(name):
+            wanted.append((path, name, what))
+    _refuse_lone(sorted(sidecars.keys() - there))
+    return sorted(wanted, key=operator.itemgetter(0)), sidecars
 
 
 def _walk(raw: Path, faults: list[Fault]) -> Iterator[tuple[bytes, tuple[str, os.stat_result]]]:
@@ -176,17 +207,16 @@ def _walk(raw: Path, faults: list[Fault]) -> Iterator[tuple[bytes, tuple[str, os
                     waiting.append((relative + b"/", path, (*above, own)))
 
 
-def _refuse_sidecars(names: Sequence[str]) -> None:
-    """Refuse `FILE.meta.toml`: taking it for a raw file would hide what it says."""
+def _refuse_lone(files: Sequence[bytes]) -> None:
+    """Refuse a sidecar whose file is not there: what it says would be lost."""
     faults = [
         Fault(
-            f"raw/{name}",
-            "a sidecar, which is not there yet",
-            "raw files only",
-            'name it in exclude under [read] of schema/dataset.toml: exclude = ["**/*.meta.toml"]',
+            f"raw/{escape_path(each)}{SIDECAR}",
+            "a sidecar of a file that is not there",
+            f"{escape_path(each)} beside it",
+            "rename it after its file, or take it out",
         )
-        for name in names
-        if name.endswith(".meta.toml")
+        for each in files
     ]
     if faults:
         raise ProjectError(faults)

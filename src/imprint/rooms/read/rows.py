@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from imprint.digests import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -47,6 +47,8 @@ class Want:
     """Records of one file; those past it are rejected."""
     most: int | None = None
     """The highest number by which a document is chosen, of a sample; None: all are."""
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Column -> the one value of all records of the file: what its sidecar says."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def source_names(options: ReadOptions, want: Want) -> dict[str, str]:
     return names
 
 
-def column_types(names: Mapping[str, str], want: Want) -> dict[str, pa.DataType]:
+def column_types(names: Iterable[str], want: Want) -> dict[str, pa.DataType]:
     """Return the Arrow type of each column that `source_names` lists."""
     import pyarrow as pa
 
@@ -126,11 +128,26 @@ def to_batch(found: Found, position: Position, options: ReadOptions, want: Want)
         A row for each document, or for each paragraph of each, in order. A document without a
         paragraph is one rejected row.
     """
+    found = _with_given(found, want)
     columns = _documents(found, position, want)
     if options.unit == "paragraph":
         named = "id" in found.values
         columns = _paragraphs(columns, named=named, lines_count=found.lines_count)
     return _finish(columns, position, want)
+
+
+def _with_given(found: Found, want: Want) -> Found:
+    """Return what was found, with the values that hold for all records of the file."""
+    import pyarrow as pa
+
+    if not want.given:
+        return found
+    types = column_types(want.given, want)
+    count = len(found.values["text"])
+    given = {
+        name: pa.repeat(pa.scalar(value, types[name]), count) for name, value in want.given.items()
+    }
+    return dataclasses.replace(found, values={**found.values, **given})
 
 
 def _documents(found: Found, position: Position, want: Want) -> dict[str, Any]:

@@ -15,30 +15,35 @@ import functools
 import itertools
 from typing import TYPE_CHECKING
 
-from imprint.rooms.source.reader import FIRST, LAST, Found, Reader, picked
+from imprint.rooms.source.reader import FIRST, LAST, Reader, picked
 from imprint.settings import glob_matches
 from imprint.timing import slow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     import polars as pl
     import pyarrow as pa
 
+    from imprint.rooms.source.lines import Found
     from imprint.settings import Publishers, SourceRule
 
 
-def source(batch: pa.RecordBatch, publishers: Publishers, strip: bool) -> pa.RecordBatch:
+def source(
+    batch: pa.RecordBatch, publishers: Publishers, strip: bool, columns: Collection[str] = ()
+) -> pa.RecordBatch:
     """Fill `source` where it is null or empty, and take the attribution out of `text`.
 
     A source that the input gives outranks the rule by path, and that what the text says. Rows of
-    one document (paragraphs) have one source; the row that is the attribution becomes empty. The
-    attribution is taken out wherever the source came from. Rejected records are passed over.
+    one document (paragraphs) have one source; the row that is the attribution becomes empty. It is
+    taken out wherever the source came from. Rejected records are passed over.
 
     Args:
         batch: n records. Reads `text`, `source`, `raw_file`, `_document_index`, `_reason`.
         publishers: canonical names with their aliases, further labels, rules by path.
         strip: whether the attribution is taken out.
+        columns: those that are published; of `sources`, `source_evidence` and `source_license`
+            those are made that are among them.
 
     Returns:
         n records in the same order; only `text` and `source` differ. A clean text stays clean.
@@ -52,7 +57,7 @@ def source(batch: pa.RecordBatch, publishers: Publishers, strip: bool) -> pa.Rec
     open_rows = pl.Series(pl.from_arrow(batch["_reason"])).is_null()
     text = pl.Series("text", pl.from_arrow(batch["text"]))
     found = list(_attributions(batch, text, open_rows, reader))
-    read = {row: each.name for rows, each in found for row in rows}
+    read = {row: each.names[0] for rows, each in found for row in rows}
     given = pl.Series("source", pl.from_arrow(batch["source"]))
     names = _named(given, pl.Series("path", pl.from_arrow(batch["raw_file"])), publishers, reader)
     silent = (names == "").to_numpy()
@@ -60,6 +65,8 @@ def source(batch: pa.RecordBatch, publishers: Publishers, strip: bool) -> pa.Rec
     names = names.scatter(rows, [read[row] for row in rows])
     names = names.replace({"": None}).zip_with(open_rows, given)
     batch = _replaced(batch, "source", names.to_arrow().cast(pa.string()))
+    batch = _with_evidence(batch, text, found, set(rows), columns)
+    batch = licensed(batch, publishers, columns)
     if not strip or not found:
         return batch
     cut, texts = _without_all(text, found)
@@ -67,6 +74,64 @@ def source(batch: pa.RecordBatch, publishers: Publishers, strip: bool) -> pa.Rec
     mask[cut.to_numpy()] = True
     column = pc.replace_with_mask(batch["text"], mask, texts.to_arrow().cast(pa.string()))
     return _replaced(batch, "text", column)
+
+
+def licensed(
+    batch: pa.RecordBatch, publishers: Publishers, columns: Collection[str]
+) -> pa.RecordBatch:
+    """Make the column `source_license`, where it is published: what the texts are under.
+
+    Args:
+        batch: n records. Reads `source`.
+        publishers: with their licences.
+        columns: those that are published.
+    """
+    import polars as pl
+    import pyarrow as pa
+
+    if "source_license" not in columns:
+        return batch
+    known = {each.name: each.license for each in publishers.sources if each.license}
+    names = pl.Series(pl.from_arrow(batch["source"]), dtype=pl.String)
+    found = names.replace_strict(
+        list(known), list(known.values()), default=None, return_dtype=pl.String
+    )
+    return _replaced(batch, "source_license", found.to_arrow().cast(pa.string()))
+
+
+def _with_evidence(
+    batch: pa.RecordBatch,
+    text: pl.Series,
+    found: Iterable[tuple[list[int], Found]],
+    said: set[int],
+    columns: Collection[str],
+) -> pa.RecordBatch:
+    """Make the columns `sources` and `source_evidence`, where they are published.
+
+    Args:
+        batch: n records with their `source`.
+        text: their texts, the attributions still in them.
+        found: the attributions by the rows of their documents.
+        said: the rows whose source is what the text says.
+        columns: those that are published.
+    """
+    import pyarrow as pa
+
+    if "sources" in columns:
+        several = [[name] if name else [] for name in batch["source"].to_pylist()]
+        for rows, each in found:
+            for row in rows:
+                if row in said:
+                    several[row] = list(each.names)
+        batch = _replaced(batch, "sources", pa.array(several, pa.list_(pa.string())))
+    if "source_evidence" in columns:
+        evidence: list[str | None] = [None] * len(batch)
+        for rows, each in found:
+            whole = text[rows[0]] if len(rows) == 1 else "\n".join(text.gather(rows))
+            for row in rows:
+                evidence[row] = whole[each.start : each.end].strip()
+        batch = _replaced(batch, "source_evidence", pa.array(evidence, pa.string()))
+    return batch
 
 
 def require(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -123,10 +188,17 @@ def _attributions(
         grouped = rows.group_by("document", maintain_order=True)
         documents = grouped.agg("row", pl.col("text").str.join("\n")).drop("document")
     text = documents["text"]
-    edges = documents.with_columns(
-        head=text.str.head(FIRST), tail=text.str.tail(LAST), length=text.str.len_chars()
-    ).drop("text")
-    edges = edges.filter(picked(edges["head"], edges["tail"], reader))
+    head, tail = text.str.head(FIRST), text.str.tail(LAST)
+    first, last = picked(head, tail, reader)
+    numbers, none = (first | last).arg_true(), pl.Series([""])
+    edges = pl.DataFrame(
+        {
+            "rows": documents["row"].gather(numbers),
+            "head": head.gather(numbers).zip_with(first.gather(numbers), none),
+            "tail": tail.gather(numbers).zip_with(last.gather(numbers), none),
+            "length": text.gather(numbers).str.len_chars(),
+        }
+    )
     slow(len(edges))
     for numbers, *edge in edges.iter_rows():
         found = reader.read_edges(*edge)
@@ -198,5 +270,7 @@ def _by_path(rules: Iterable[SourceRule], raw_file: str) -> str:
 
 
 def _replaced(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
-    """Return the batch with another column of that name."""
+    """Return the batch with another column of that name, or with one more."""
+    if name not in batch.schema.names:
+        return batch.append_column(name, column)
     return batch.set_column(batch.schema.get_field_index(name), name, column)

@@ -1,145 +1,81 @@
-"""Find the attribution of one text: what it names, and where it stands."""
+"""Find the attribution of one text: whom it credits, and where that stands."""
 
 from __future__ import annotations
 
-import functools
-import itertools
-import operator
 import re
-import tomllib
-import unicodedata
-from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
+from imprint.rooms.source.forms import CLOSING, OWN, Forms
+from imprint.rooms.source.lines import AROUND, EDGE, END, OPEN, Found
+from imprint.rooms.source.names import Names, any_of, unspaced
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     import polars as pl
 
     from imprint.settings import Publishers
 
-TAIL = 3
+TAIL = 4
 """Lines at the end of a text among which an attribution may stand. Chosen: tags often follow it."""
 
-REMEMBERED = 4096
-"""Lines whose attribution is remembered: the same credit stands under many texts."""
+HEAD = 3
+"""Lines at the beginning: a headline and a date may stand before the dateline. Chosen."""
 
-LAST, FIRST = 600, 300
+LAST, FIRST = 600, 260
 """Characters at the end and at the beginning of a text that are looked at. Chosen: what is further
 from its edges credits a part of it."""
 
-NAME_CHARACTERS = 80
-"""Characters of the longest name. Chosen: what is longer is a sentence."""
+HEADLINE = 160
+"""Characters of the longest line before a dateline. Chosen: what is longer is a paragraph."""
 
-NAME_WORDS = 7
-"""Words of the longest name: "Badan Meteorologi, Klimatologi, dan Geofisika" has five. Chosen."""
+BELOW = 100
+"""Characters of the longest line below a credit that is not labelled. Chosen."""
 
-PLAIN_WORDS = 4
-"""Words of the longest name in a script without capitals, or in Cyrillic, where names have small
-words. Chosen."""
+NEAR = 300
+"""Characters at the end of a text in which a credit without a label stands. Chosen: what may stand
+below it, and the longest line that is one."""
 
-MARKS = "\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069"
-"""Characters that set the direction of writing; cleaning keeps them."""
+BULLET = re.compile(r" *[-–—•*·] *[^-–—*]")
+"""How an entry of a list begins; where two stand together, neither names an agency."""
 
-EDGE = rf"[ {MARKS}*_•·>#-]*"
-"""What may stand before an attribution on its line: blanks, bullets, marks of emphasis."""
-
-OPEN, CLOSE = r"[(\[（【]", r"[)\]）】]"
-
-QUOTES = ("“”", "‘’", "«»", "„“", '""', "''", "「」", "『』", "《》")
-
-END = r"[.。!?…؟\"”’»]"
-"""What ends the sentence behind which an agency may stand in a bracket."""
-
-DATE = re.compile(r"(?:[,،(（]|\s[–—-])\s*(?=\D{0,12}\d)[\w ./:-]{1,24}[)）]?$")
-"""A date behind a name: ", 13 Januari 2022", "(13/1)"."""
-
-ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?((?:[\w-]+\.)+[a-z]{2,})(?:/\S*)?", re.IGNORECASE)
-"""A web address: its host names the publisher."""
-
-
-SEPARATOR = r"\s*[/|;]\s*|\s*[,،]\s+|\s(?:dan|and|lan)\s"
-"""What stands between several publishers; the first that is named is the source."""
-
-
-class Found(NamedTuple):
-    """An attribution in a text."""
-
-    name: str
-    """The publisher, by its canonical name where it has one."""
-    start: int
-    """Offset of the first character of the attribution."""
-    end: int
-    """Offset behind its last."""
+FURNITURE = re.compile(
+    rf"{EDGE}(?:[^\s:：][^\n:：]{{0,30}}[:：].*|[#@(\[©].*|[^\n]{{1,40}}(?<![.!?。…]))"
+)
+"""A line below a credit that is no part of the text: who wrote it, tags, what to read next."""
 
 
 class Tests(NamedTuple):
-    """Patterns in Rust's syntax of what a text with an attribution must contain."""
+    """What a text with an attribution must contain, in Rust's syntax."""
 
     first: str
-    """In its head: that its first line begins as one does."""
-    dateline: str
-    """In its head: an agency in the dateline."""
-    line: str
-    """In its tail: a label or an opening that begins a line, or a label in a bracket."""
-    literals: tuple[str, ...]
-    """What `line` is made of, of which one stands in the tail."""
-    closing: str
-    """In its tail: a bracket that closes it."""
+    """In its head: that its first line begins with a label."""
+    label: str
+    """In its tail: a label with its colon, where a credit can begin."""
+    said: str
+    """At either edge: a publisher, or words that begin a credit; an address."""
+    ends: str
+    """The same at the end of a line."""
+    begins: str
+    """The same in a dateline."""
 
 
 class Reader:
     """Finds attributions, with what a project adds to the built-in lists."""
 
     def __init__(self, publishers: Publishers) -> None:
-        known = _lists()
-        self._canonical: dict[str, str] = {}
-        written = set(known["agencies"])
-        for publisher in publishers.sources:
-            host = ADDRESS.fullmatch(publisher.url)
-            for name in (publisher.name, *publisher.aliases, *(host.groups() if host else ())):
-                self._canonical.setdefault(_folded(name), publisher.name)
-            written |= {*publisher.aliases, publisher.name, publisher.name.upper()}
-        self._written = frozenset(written)
-        self._generic = frozenset(map(_folded, known["generic"]))
-        self._pictures = frozenset(map(_folded, known["pictures"]))
-        self._small = frozenset(known["small"])
-        labels = rf"(?:{_any((*known['labels'], *publishers.labels))})"
-        self._openings = _any(known["openings"])
-        agencies = _any(self._written)
-        colon = r"(?:\s*[:：]|\s+[–—-]\s)"
-        name = rf"(?P<name>[^\n]{{1,{NAME_CHARACTERS}}}?)"
-        edge = rf"[ {MARKS}*_]*"
-        labelled = rf"{labels}{edge}{colon}{name}"
-        ignore = re.IGNORECASE
-        inside = rf"{OPEN}{edge}{labelled.replace('<name>', '<inner>')}{CLOSE}"
-        self._line = re.compile(rf"{EDGE}(?:{labelled}|{inside})[.。]?{edge}", ignore)
-        self._bracket = re.compile(rf"(?P<all>{OPEN}{edge}{labelled}{CLOSE}[.。]?{edge})$", ignore)
-        self._opening = re.compile(rf"{EDGE}(?:{self._openings}) {name}[.。]?{edge}")
-        self._agency = re.compile(
-            rf"(?:^{EDGE}|{END} ?)(?P<all>[(（](?P<name>[^()（）\n]{{2,60}})[)）][.。]?)$"
-        )
-        known_agency = rf"\((?:{agencies})\)|/(?:{agencies})/|[–—-] (?:{agencies})\."
-        place = r"(?P<place>[^\n()/]{2,60}?)"
-        self._datelines = (
-            re.compile(rf"{place}(?P<all> \((?P<name>{agencies})\)) (?:--|[–—-]) "),
-            re.compile(rf"{place}\.(?P<all> /(?P<name>{agencies})/\.) "),
-            re.compile(rf"{place}(?P<all> [–—-] (?P<name>{agencies}))\. "),
-        )
-        self._line_of = functools.lru_cache(maxsize=REMEMBERED)(self._own_line)
-        begun = rf"{labels}{edge}(?:\s*[:：]|\s+[–—-])"
-        opened = rf"{EDGE}(?:{self._openings}) "
+        self.names = Names(publishers)
+        self._forms = Forms(publishers, self.names)
+        self.canonical = self.names.canonical
+        forms = self._forms
+        begin = rf"(?:(?m:^){EDGE}(?:{OPEN})?|{OPEN}|[{re.escape(END)},|·–—-]){AROUND}"
+        colon = r"(?:\s*[:：՝፦៖꞉=]|\.-|\s*[–—-]\s)"
+        label = rf"(?i:{forms.labels}|{forms.weak}){AROUND}{colon}"
         self.tests = Tests(
-            first=rf"\A[\n ]*(?:(?i:{EDGE}(?:{OPEN}{edge})?{begun})|{opened})",
-            dateline=rf"\A[\n ]*[^\n()/]{{2,60}} (?:{known_agency})",
-            line=rf"(?i:(?:(?m:^){EDGE}|{OPEN}{edge}){begun})|(?m:^){opened}",
-            literals=(r"[:：]|[–—-]\s", rf"(?:{self._openings}) "),
-            closing=rf"{CLOSE}[.。]?\s*\z",
+            rf"\A[\n ]*{EDGE}(?:{OPEN})?{AROUND}{label}",
+            rf"{begin}{label}",
+            *_said_tests(self.names, forms),
         )
-
-    def canonical(self, name: str) -> str:
-        """Return the canonical name of a publisher, or the name as it stands."""
-        return self._canonical.get(_folded(name), name)
 
     def read(self, text: str) -> Found | None:
         """Return the attribution of a text, if it has one that can be told for certain."""
@@ -149,137 +85,113 @@ class Reader:
         """Return the attribution of a text.
 
         Args:
-            head: its first `FIRST` characters.
-            tail: its last `LAST`.
+            head: its first `FIRST` characters; "": there is none at the beginning.
+            tail: its last `LAST`; "": there is none at the end.
             length: how many it has.
         """
-        last = None
-        for start, line in _last_lines(tail, length):
-            last = last or (start, line)
-            found = self._line_of(line)
+        found = self._at_the_end(tail, length) if tail else None
+        return found or (self._at_the_beginning(head, length) if head else None)
+
+    def _at_the_end(self, tail: str, length: int) -> Found | None:
+        """Return the credit in the last lines, the last first."""
+        below, forms = True, self._forms
+        for number, (start, line) in enumerate(_last_lines(tail, length)):
+            near = below and length - start - len(line) <= BELOW
+            if near and not (BULLET.match(line) and _in_list(tail, number)):
+                found = forms.own_line(line) or forms.ending(line)
+            else:
+                found = forms.labelled(line)
             if found is not None:
                 return _shifted(found, start)
-        found = self._closing(last[1]) if last else None
-        if found is not None and last:
-            return _shifted(found, last[0])
-        first = head.lstrip("\n ").split("\n", 1)[0]
-        found = self._line_of(first) or self._dateline(first)
-        return None if found is None else _shifted(found, head.index(first))
-
-    def _own_line(self, line: str) -> Found | None:
-        """Return the attribution that a line is."""
-        match = self._line.fullmatch(line)
-        name = self._name(match["name"] or match["inner"]) if match else None
-        if name is None:
-            match = self._opening.fullmatch(line)
-            name = self._name(match["name"], plain=False) if match else None
-        return None if name is None else Found(name, 0, len(line))
-
-    def _closing(self, line: str) -> Found | None:
-        """Return the attribution in a bracket that closes a line."""
-        return self._closing_label(line) or self._closing_agency(line)
-
-    def _closing_label(self, line: str) -> Found | None:
-        """Return what a label in a bracket names."""
-        match = self._bracket.search(line)
-        name = self._name(match["name"]) if match else None
-        if match is None or name is None:
-            return None
-        return Found(name, *match.span("all"))
-
-    def _closing_agency(self, line: str) -> Found | None:
-        """Return the agency in a bracket behind the last sentence: "(dpa, 3.5.2021)"."""
-        match = self._agency.search(line)
-        if match is None:
-            return None
-        name, *rest = re.split(r"\s*[,/;]\s*", match["name"].strip())
-        if name not in self._written or not all(re.fullmatch(r"[\w .:/-]{1,20}", x) for x in rest):
-            return None
-        return Found(self.canonical(name), *match.span("all"))
-
-    def _dateline(self, line: str) -> Found | None:
-        """Return the agency in the dateline of a text: "LONDON (AP) — "."""
-        for number, pattern in enumerate(self._datelines):
-            match = pattern.match(line)
-            if match is None:
-                continue
-            words = re.findall(r"[^\W\d_]+", match["place"])
-            shouted = bool(words) and words[0].isupper() and len(words[0]) > 1
-            titled = number == 0 and all(word[0].isupper() or word in self._small for word in words)
-            if words and (shouted or titled):
-                return Found(self.canonical(match["name"]), *match.span("all"))
+            below = near and len(line) <= BELOW and bool(FURNITURE.fullmatch(line))
         return None
 
-    def _name(self, raw: str, *, plain: bool = True) -> str | None:
-        """Return the publisher that a label names, or None where it names nobody for certain.
-
-        Args:
-            raw: what follows the label.
-            plain: whether a name may be in a script that has no capitals to show that it is one.
-        """
-        name = _trimmed(raw)
-        if _folded(name) in self._canonical or name in self._written:
-            return self.canonical(name)
-        if not self._pictures.isdisjoint(re.findall(r"\w+", _folded(name))):
-            return None
-        name = _trimmed(DATE.sub("", name))
-        address = ADDRESS.fullmatch(name)
-        if address:
-            return self.canonical(address[1].lower() if "/" in name else name)
-        parts = [_trimmed(part) for part in re.split(SEPARATOR, name)]
-        if all(self._is_known(part) for part in parts):
-            return self.canonical(parts[0])
-        if "/" in name or "|" in name or ";" in name:
-            return None
-        if _folded(name) in self._generic or not self._looks_like_a_name(name, plain=plain):
-            return None
-        return self.canonical(name)
-
-    def _is_known(self, name: str) -> bool:
-        """Say whether a name is a publisher's or an agency's."""
-        return _folded(name) in self._canonical or name in self._written
-
-    def _looks_like_a_name(self, name: str, *, plain: bool) -> bool:
-        """Say whether these words can be a name and no sentence."""
-        words = name.split()
-        if not words or len(words) > NAME_WORDS or not name[0].isalnum():
-            return False
-        if re.search(r"[:：!?؟。、，=<>@\n]|[.] [^\W\d_]|\d{5}", name):
-            return False
-        cased = [word for word in words if word.lower() != word.upper()]
-        if not cased:
-            return (
-                plain
-                and len(words) <= PLAIN_WORDS
-                and any(map(str.isalpha, name))
-                and "،" not in name
-            )
-        if name[0].islower() and words[0] == words[0].lower():
-            return False
-        small = [
-            word for word in cased if word == word.lower() and word.strip(",") not in self._small
-        ]
-        cyrillic = all("Ѐ" <= word[0] <= "ӿ" for word in small)
-        return not small or (cyrillic and len(words) <= PLAIN_WORDS and "," not in name)
+    def _at_the_beginning(self, head: str, length: int) -> Found | None:
+        """Return the credit in the first lines, the first first."""
+        form: Callable[[str], Found | None] = self._forms.own_line
+        for start, line, whole in _first_lines(head, length):
+            found = self._forms.dateline(line) or (form(line) if whole else None)
+            if found is not None:
+                return _shifted(found, start)
+            if len(line) > HEADLINE or line.rstrip().endswith((":", "：")):
+                break  # what follows is a paragraph's, or a list's
+            form = self._forms.signed
+        return None
 
 
-def picked(head: pl.Series, tail: pl.Series, reader: Reader) -> pl.Series:
-    """Say which texts could have an attribution: never false where one has.
+def picked(head: pl.Series, tail: pl.Series, reader: Reader) -> tuple[pl.Series, pl.Series]:
+    """Say which texts could have an attribution at the beginning, and which at the end.
+
+    Never false where one has.
 
     Args:
-        head: the first `FIRST` characters of each; their first line counts.
-        tail: the last `LAST`. What takes the engine a look at each byte is left to those that hold
-            the literals of which it is made, which are found much faster.
+        head: the first `FIRST` characters of each.
+        tail: the last `LAST`.
         reader: what is looked for.
     """
+    import polars as pl
+
     tests = reader.tests
-    found = head.str.contains(tests.first) | tail.str.contains(tests.closing)
-    literals = (tail.str.contains(each) for each in tests.literals)
-    likely = functools.reduce(operator.or_, literals).arg_true()
-    lines = likely.filter(tail.gather(likely).str.contains(tests.line))
-    likely = head.str.contains(" [/–—-]").arg_true()
-    datelines = likely.filter(head.gather(likely).str.contains(tests.dateline))
-    return found.fill_null(value=False).scatter(lines.append(datelines), values=True)
+    likely = tail.str.contains(r"[:：=՝፦៖꞉]|[–—-]\s|\.-").arg_true()
+    labelled = likely.filter(tail.gather(likely).str.contains(tests.label))
+    last = pl.repeat(False, len(tail), dtype=pl.Boolean, eager=True).scatter(labelled, values=True)
+    rest = (~last).arg_true()
+    edge = tail.gather(rest).str.tail(NEAR)
+    low = edge.str.tail(BELOW + 1).str.contains("\n", literal=True)
+    said = _said(edge.str.tail(OWN), edge, low, (tests.said, tests.ends))
+    high = head.str.contains("\n", literal=True)
+    first = _said(head.str.head(CLOSING), head, high, (tests.said, tests.begins))
+    first = first | head.str.contains(tests.first)
+    return first, last.scatter(rest.filter(said), values=True)
+
+
+def _said(near: pl.Series, far: pl.Series, deep: pl.Series, tests: tuple[str, str]) -> pl.Series:
+    """Say which edges name a publisher, and where a credit does.
+
+    Args:
+        near: the characters nearest to the edge.
+        far: more of them.
+        deep: which are looked at so far.
+        tests: what finds one fast, and what finds fewer of these.
+    """
+    found = near.str.contains(tests[0])
+    rows = (deep & ~found).arg_true()
+    rows = found.arg_true().append(rows.filter(far.gather(rows).str.contains(tests[0])))
+    rows = rows.filter(far.gather(rows).str.contains(tests[1]))
+    return (found & False).scatter(rows, values=True)
+
+
+def _in_list(tail: str, number: int) -> bool:
+    """Say whether the line above or below one of the last begins like an entry of a list, too."""
+    lines = [line for line in reversed(tail.split("\n")) if line.strip()]
+    beside = lines[max(0, number - 1) : number + 2]
+    return sum(BULLET.match(line) is not None for line in beside) > 1
+
+
+def _said_tests(names: Names, forms: Forms) -> tuple[str, str, str]:
+    r"""Return what finds a publisher, an opening, an address, or a hint in a bracket: three times.
+
+    Anywhere, with a class on either side in place of `\b`, which lets the engine run at several
+    times the speed; then where it ends a line, but for what may stand behind it; and where it
+    stands in a dateline, or alone.
+    """
+    tight = any_of([word for word in names.written if unspaced(word)])
+    loose = any_of([word for word in names.written if not unspaced(word)])
+    opened = any_of(forms.opening_words)
+    hinted = rf"{OPEN}[^\n]{{0,60}}?(?:{any_of(names.hints)})"
+    glued, run = any_of(forms.glued), any_of(forms.run)
+    bracket = r"(?:\A|\n) *[\[［【]"
+    forms_of = (
+        (r"(?:\PL|$)", "", ""),
+        (r"(?:\PL[^\n]{0,70})?(?:\n|$)", r"[^\n]{0,70}(?:\n|$)", r"[^\n]{0,90}(?:\n|$)"),
+        (r"(?:\s*[^\pL\pN\s]|\s+(?:\pL{1,4}|l['’]\pL+)\s|\s*(?:\n|$))", "", ""),
+    )
+    anywhere, ending, beginning = (
+        rf"(?:\PL|^)(?:(?:{glued})?(?:{loose}){behind}|(?:{run})?(?:{tight}){far}|(?:{opened}){wide})"
+        rf"|[^\s.]\.[A-Za-z]{{2,6}}(?:\PL|$){far}|{hinted}{far}|{bracket}"
+        for behind, far, wide in forms_of
+    )
+    return anywhere, ending, beginning
 
 
 def _last_lines(tail: str, length: int) -> Iterator[tuple[int, str]]:
@@ -300,32 +212,25 @@ def _last_lines(tail: str, length: int) -> Iterator[tuple[int, str]]:
         end -= len(line) + 1
 
 
+def _first_lines(head: str, length: int) -> Iterator[tuple[int, str, bool]]:
+    """Yield the first lines that are not blank, with their offsets and whether they are whole.
+
+    Args:
+        head: the beginning of the text.
+        length: characters of the whole text.
+    """
+    found = start = 0
+    for line in head.split("\n"):
+        end = start + len(line)
+        if line.strip():
+            indent = len(line) - len(line.lstrip(" "))
+            yield start + indent, line[indent:], end < len(head) or length == len(head)
+            found += 1
+            if found == HEAD:
+                break
+        start = end + 1
+
+
 def _shifted(found: Found, start: int) -> Found:
     """Return an attribution of a line as one of the text that it is in."""
-    return Found(found.name, found.start + start, found.end + start)
-
-
-@functools.cache
-def _lists() -> Mapping[str, tuple[str, ...]]:
-    """Return the built-in lists, over all languages."""
-    text = resources.files("imprint").joinpath("data/labels.toml").read_text("utf-8")
-    tables = tomllib.loads(text).items()
-    return {key: tuple(dict.fromkeys(itertools.chain(*by.values()))) for key, by in tables}
-
-
-def _any(words: Collection[str]) -> str:
-    """Return an expression that finds any of the words, the longest first."""
-    return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))
-
-
-def _trimmed(name: str) -> str:
-    """Return a name without blanks, marks, closing punctuation and quotation marks around it."""
-    name = re.sub(rf"^[\s{MARKS}*_]+|[\s{MARKS}*_.。,،;؛…]+$", "", name)
-    if len(name) > 2 and name[0] + name[-1] in QUOTES:
-        return name[1:-1].strip()
-    return name
-
-
-def _folded(name: str) -> str:
-    """Return a name as names are compared: composed, without case, blanks as one."""
-    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+    return Found(found.names, found.start + start, found.end + start)
