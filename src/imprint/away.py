@@ -282,15 +282,17 @@ def _brought(task: There) -> Partition:
         for each in partition.stretches
     )
     recipe = partition.recipe
-    if recipe.steps:
-        root = _declaration(task.store.url, recipe.steps[0].beside)
+    if recipe.steps or recipe.lessons:
+        beside = [each.beside for each in recipe.steps[:1]]
+        root = _declaration(task.store.url, (*beside, *(each.sha256 for each in recipe.lessons)))
         steps = tuple(dataclasses.replace(each, root=root) for each in recipe.steps)
-        recipe = dataclasses.replace(recipe, steps=steps)
+        lessons = tuple(dataclasses.replace(each, root=root) for each in recipe.lessons)
+        recipe = dataclasses.replace(recipe, steps=steps, lessons=lessons)
     return dataclasses.replace(partition, stretches=stretches, recipe=recipe)
 
 
 @functools.cache
-def _declaration(url: str, beside: str) -> str:  # noqa: ARG001 - another one is fetched anew
+def _declaration(url: str, made_of: tuple[str, ...]) -> str:  # noqa: ARG001 - others are fetched anew
     """Fetch schema/, once in a process as long as it stays as it is; return what it is under."""
     store = Store(url)
     store.mirror("schema")

@@ -20,7 +20,7 @@ from imprint.terminal import ask, complain, print_result, progress, warn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NOT_YET = ("languages", "report", "review", "explain")
+NOT_YET = ("report", "review", "explain")
 """Commands that are planned and not there yet."""
 
 INTERRUPTED = 130
@@ -194,6 +194,20 @@ def suggest(folder: str, as_json: bool, quiet: bool, **options: Any) -> None:
     with progress(quiet) as show_progress:
         found = imprint.suggest(_opened(folder), progress=show_progress, **options)
     print_result(as_json, found.proposals, lambda: summary.suggest(found, folder))
+
+
+@_command("languages", "imprint languages corpus")
+@click.argument("folder", metavar="[DIR]", required=False, type=FOLDER)
+def languages(folder: str | None, as_json: bool, quiet: bool) -> None:
+    """Tell which languages are known, by whom, and how well those are that schema/ teaches."""
+    from pathlib import Path
+
+    from imprint import summary
+    from imprint.languages import survey
+
+    here = "." if Path("schema/dataset.toml").exists() else None
+    known = survey(folder or here)
+    print_result(as_json, known, lambda: summary.languages(known))
 
 
 @_command("verify", "imprint verify corpus\nimprint verify org/name")

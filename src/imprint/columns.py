@@ -47,14 +47,14 @@ OPTIONAL = {
     "sources": "strings",
     "source_evidence": "string",
     "source_license": "string",
+    "languages_found": "strings",
     "encoding": "string",
 }
 """Columns that are published where record.json names them, with their types. Source: README."""
 
-LATER = ("languages_found",)
 """Optional columns that are planned and not there yet."""
 
-RESERVED = frozenset({*OWN, *OPTIONAL, *LATER})
+RESERVED = frozenset({*OWN, *OPTIONAL})
 """Names that no field of the curator's can have, in any case."""
 
 
@@ -142,6 +142,7 @@ OPTIONAL_DEFAULTS: dict[str, dict[str, Any]] = {
     "sources": {"type": "array", "items": {"type": "string"}},
     "source_evidence": {"type": ["string", "null"]},
     "source_license": {"type": ["string", "null"]},
+    "languages_found": {"type": "array", "items": {"type": "string"}},
     "encoding": {"type": ["string", "null"]},
 }
 """The optional columns as a record.json declares them."""

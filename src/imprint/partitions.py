@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from imprint.inputs import RawInput
+    from imprint.lessons import Lesson
     from imprint.project import Erratum, Project, Publishers
     from imprint.records import RecordSchema
     from imprint.rooms.read import Range
@@ -48,6 +49,7 @@ class Recipe:
     reject_unexpected: bool
     strip: bool
     steps: tuple[StepCode, ...]
+    lessons: tuple[Lesson, ...]
     require_source: bool
     want: Want
     shingled: bool
@@ -66,6 +68,7 @@ class Recipe:
             reject_unexpected=settings.language.unexpected == "reject",
             strip=settings.source.strip,
             steps=project.steps,
+            lessons=project.lessons,
             require_source=settings.source.required,
             want=Want(project.record, settings.limits.record_bytes, settings.limits.file_records),
             shingled=bool(settings.dedup.near or settings.splits.similar or project.removals),
@@ -78,6 +81,7 @@ class Recipe:
             self.record.document,
             [self.detector, self.languages, self.reject_unexpected, self.strip],
             [each.digest() for each in self.steps],
+            [[each.name, each.sha256] for each in self.lessons],
             [self.require_source, self.want.record_bytes, self.want.file_records, self.want.most],
             self.shingled,
         ]

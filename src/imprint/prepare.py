@@ -8,6 +8,7 @@ holds, so a part that is there under its key is the part that would be made.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ from imprint.rooms.check import check
 from imprint.rooms.choose import choose
 from imprint.rooms.clean import clean
 from imprint.rooms.correct import correct
-from imprint.rooms.language import expect, language
+from imprint.rooms.language import expect, language, teach
 from imprint.rooms.read import (
     RawFile,
     Reading,
@@ -54,8 +55,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from imprint.lessons import Lesson
     from imprint.partitions import Partition, Recipe, Stretch
     from imprint.records import RecordSchema
+    from imprint.rooms.language import Taught
     from imprint.rooms.sketch import Sketched
 
 BATCH_BYTES = 8_000_000
@@ -116,7 +119,9 @@ def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.Reco
     with _stage("clean", batch):
         batch = clean(batch)
     with _stage("language", batch):
-        batch = language(batch, recipe.detector, recipe.languages)
+        found = "languages_found" in recipe.record.names
+        taught = _taught(recipe.lessons)
+        batch = language(batch, recipe.detector, recipe.languages, taught, found=found)
         if recipe.reject_unexpected:
             batch = expect(batch, recipe.languages)
     with _stage("correct", batch):
@@ -138,6 +143,12 @@ def press(batch: pa.RecordBatch, recipe: Recipe, *, paragraphs: bool) -> pa.Reco
             batch = require(batch)
         batch = batch.append_column(BEFORE, before)
         return check(_without_text(batch, paragraphs=paragraphs), recipe.record)
+
+
+@functools.cache
+def _taught(lessons: tuple[Lesson, ...]) -> Taught | None:
+    """Learn the languages that are taught by example, once in a process."""
+    return teach({each.name: each.sentences() for each in lessons}) if lessons else None
 
 
 def _stage(name: str, batch: pa.RecordBatch) -> AbstractContextManager[None]:

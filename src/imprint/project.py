@@ -13,6 +13,7 @@ import msgspec
 from imprint import relations, rules
 from imprint.declare import declared, nearest, toml, written
 from imprint.errors import Fault, ImprintError, ProjectError, UsageError
+from imprint.lessons import Lesson, is_lesson, read_lessons
 from imprint.places import decode, read_toml
 from imprint.records import RecordSchema, json_type, parse_record_schema
 from imprint.settings import (
@@ -94,6 +95,8 @@ class Project:
     """schema/decisions.toml: proposals that are none."""
     steps: tuple[StepCode, ...] = ()
     """The functions that [[step]] in schema/dataset.toml names, in their order."""
+    lessons: tuple[Lesson, ...] = ()
+    """schema/languages/, in the order of the tags."""
     sample: int | None = None
     """How many documents a build is made from, to try things out; None: all. Not declared."""
     store: Store | None = None
@@ -161,9 +164,9 @@ class Project:
         publishers = _hold(sources, SourcesFile, faults)
         taken_down = _hold(removals, Removals, faults)
         reviewed = _hold(decisions, Decisions, faults)
-        if dataset is not None:
-            steps = _steps(root, dataset, faults)
+        steps = _steps(root, dataset, faults)
         faults += _rule_faults(dataset, errata, sources, removals, decisions, record)
+        lessons = _lessons(root, dataset, faults)
         card = _gather(faults, lambda: _text(root, CARD) if (root / CARD).exists() else "")
         if faults or not (
             settings and record and corrections and publishers and taken_down and reviewed
@@ -179,6 +182,7 @@ class Project:
             removals=taken_down.removal,
             rejected=reviewed.rejected,
             steps=steps,
+            lessons=lessons,
             store=store,
         )
 
@@ -263,26 +267,38 @@ def _schema_files(root: pathlib.Path) -> list[str]:
     )
 
 
-def _steps(root: pathlib.Path, dataset: Located, faults: list[Fault]) -> tuple[StepCode, ...]:
+def _steps(
+    root: pathlib.Path, dataset: Located | None, faults: list[Fault]
+) -> tuple[StepCode, ...]:
     """Return the steps; a change in a file that nobody else reads counts as one in all of them."""
+    if dataset is None:
+        return ()
     others = [
         name
         for name in _schema_files(root)
-        if name not in KNOWN and not name.startswith("schema/releases/")
+        if name not in KNOWN and not name.startswith("schema/releases/") and not is_lesson(name)
     ]
     steps, found = read_steps(dataset, root, others)
     faults += found
     return steps
 
 
+def _lessons(
+    root: pathlib.Path, dataset: Located | None, faults: list[Fault]
+) -> tuple[Lesson, ...]:
+    """Return the languages that are taught by example."""
+    lessons, found = read_lessons(root, filter(is_lesson, _schema_files(root)))
+    faults += found
+    if dataset is not None and lessons:
+        faults += relations.lesson_faults(dataset, lessons[0].place)
+    return lessons
+
+
 def _file_faults(root: pathlib.Path) -> Iterator[Fault]:
-    """Yield the files of schema/ that are not there yet, and those that nothing would read."""
+    """Yield the files of schema/ that nothing would read."""
     for name in _schema_files(root):
         folder, _, file = name.rpartition("/")
-        if folder == "schema/languages" and file.endswith(".txt"):
-            fix = "take it out of schema/ for now"
-            yield Fault(name, "a file for what is not there yet", "no such file", fix)
-        elif folder == "schema" and name not in KNOWN and not file.endswith((".py", "~", ".bak")):
+        if folder == "schema" and name not in KNOWN and not file.endswith((".py", "~", ".bak")):
             near = nearest(file, [each.removeprefix("schema/") for each in KNOWN])
             if near and file.lower().endswith((".toml", ".json", ".md")):
                 fix = f"rename it to {near}, or take it out"

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from imprint.columns import (
     CORRECTION,
     DIALECT,
-    LATER,
     OPTIONAL,
     OWN,
     REASONS,
@@ -237,10 +236,6 @@ def _document_faults(located: Located) -> Iterator[Fault]:
 
 def _name_fault(place: str, name: str) -> Fault | None:
     """Return what is wrong with a column's name."""
-    if name in LATER:
-        return Fault(
-            place, f'the column "{name}", which is not there yet', "another", "take it out for now"
-        )
     if name not in (OWN | OPTIONAL) and name.casefold() in RESERVED:
         wanted = f'"{name.casefold()}" or another name'
         return Fault(place, f'"{name}", which is reserved in any case', wanted, "rename it")

@@ -86,6 +86,21 @@ def language_faults(located: Located) -> Iterator[Fault]:
                 )
 
 
+def lesson_faults(located: Located, place: str) -> Iterator[Fault]:
+    """Yield the fault of a detector that learns nothing, where something is taught.
+
+    Args:
+        located: schema/dataset.toml.
+        place: the first file that teaches a language.
+    """
+    path = ("language", "detector")
+    detector = located.get(path)
+    if detector in ("fasttext", "langdetect"):
+        seen = f"{written(path, detector)}, which learns nothing from {place}"
+        fix = 'write detector = "consensus", or take schema/languages/ out'
+        yield Fault(located.at(path), seen, "consensus", fix)
+
+
 def expression_faults(located: Located) -> Iterator[Fault]:
     """Yield what is wrong with the errata: expressions, references, and those that do nothing."""
     known: dict[str, Path] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from imprint.hub import Pushed
     from imprint.init import Looked
     from imprint.inputs import FileRead
+    from imprint.languages import Known
     from imprint.manifest import Alike, Records
     from imprint.press import Build, Checked
     from imprint.rebuild import Verified
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 EACH = 10
 """Raw files that are listed one by one; where there are more, those read alike share a line."""
+
+WIDE = 100
+"""Characters of a line of names."""
 
 ON_RECORD = "the release is on record in schema/releases.toml: commit it with schema/releases/"
 
@@ -179,6 +184,28 @@ def suggest(found: Suggested, folder: str) -> str:
             f'to reject for good: "imprint suggest{where} --reject ID..."',
         ]
     )
+
+
+def languages(known: Known) -> str:
+    """Return which languages can be told, by whom, and how well those are that are taught."""
+    by_whom: dict[tuple[str, ...], list[str]] = {}
+    names = sorted({name for each in known.detectors.values() for name in each})
+    for name in names:
+        told_by = tuple(detector for detector, each in known.detectors.items() if name in each)
+        by_whom.setdefault(told_by, []).append(name)
+    lines = [f"{count(len(names), 'language')} built in"]
+    for detectors, each in sorted(by_whom.items(), key=lambda group: (-len(group[0]), group)):
+        named = f"  {', '.join(detectors)} ({len(each)}): {' '.join(each)}"
+        lines.append(textwrap.fill(named, WIDE, subsequent_indent="    "))
+    if not known.taught:
+        return "\n".join([*lines, "none is taught: put sentences into schema/languages/TAG.txt"])
+    rows = [("taught", "sentences", "precision", "recall", "taken for")]
+    for told in known.taught:
+        taken = f"{told.taken_for} ({told.times:,})" if told.times else "-"
+        rows.append(
+            (told.name, f"{told.sentences:,}", f"{told.precision:.3f}", f"{told.recall:.3f}", taken)
+        )
+    return "\n".join([*lines, table(rows, indent="", widest=WHOLE)])
 
 
 def verify(verified: Verified) -> str:

@@ -21,7 +21,12 @@ WHOLE = 10_000
 """Characters of a cell that is not meant to be cut."""
 
 
-def table(rows: Iterable[Sequence[object]], indent: str = "  ", widest: int = WIDEST) -> str:
+def table(
+    rows: Iterable[Sequence[object]],
+    indent: str = "  ",
+    widest: int = WIDEST,
+    most: int = SHOWN,
+) -> str:
     r"""Return rows as lines whose columns line up, wide characters counted as two.
 
     >>> print(table([["a", 1], ["中文", 22]], indent=""))
@@ -29,7 +34,7 @@ def table(rows: Iterable[Sequence[object]], indent: str = "  ", widest: int = WI
     中文  22
     """
     cells = [[_cut(escape(str(cell)), widest) for cell in row] for row in rows]
-    shown = cells[:SHOWN]
+    shown = cells[:most]
     widths = [max(map(_width, column)) for column in zip(*shown, strict=True)]
     lines = [
         indent
@@ -38,8 +43,8 @@ def table(rows: Iterable[Sequence[object]], indent: str = "  ", widest: int = WI
         )
         for row in shown
     ]
-    if len(cells) > SHOWN:
-        lines.append(f"{indent}and {len(cells) - SHOWN:,} more")
+    if len(cells) > most:
+        lines.append(f"{indent}and {len(cells) - most:,} more")
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 from imprint.rooms.language.detectors import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import numpy as np
+    import numpy.typing as npt
+    import polars as pl
+
+    Whole = npt.NDArray[np.int64]
+
+OTHER = "other"
+"""Stands in the lists for the languages nearby that no detector knows."""
 
 
 def vouched(heads: list[str], name: str, typical: np.ndarray) -> np.ndarray:
@@ -30,26 +37,91 @@ def vouched(heads: list[str], name: str, typical: np.ndarray) -> np.ndarray:
     return clean
 
 
-def relatives(heads: list[str]) -> list[dict[str, int]]:
-    """Return how many words of each of two relatives a text has; the same word counts once."""
+@functools.cache
+def family() -> tuple[str, ...]:
+    """Return the relatives that words tell apart; the last stands for those nobody knows."""
+    return tuple(
+        sorted({name for spoken in tables().words for name in spoken.split()} - {OTHER})
+    ) + (OTHER,)
+
+
+def strange(heads: list[str]) -> Whole:
+    """Count the words of each text that each relative does not have; each word counts once.
+
+    Returns:
+        A row a text, a column a language of `family`.
+    """
+    import numpy as np
     import polars as pl
 
-    if not heads:
-        return []
+    text = pl.Series(heads, dtype=pl.String).str.to_lowercase()
+    total = np.zeros((len(heads), len(family())), np.int64)
+    for spoken, points, pattern in _evidence():
+        found = text.str.extract_all(pattern).list.n_unique().to_numpy()
+        foreign = [points * (name not in spoken) for name in family()]
+        total += np.outer(found, foreign)
+    return total
+
+
+def own_words(middle: pl.Series, end: pl.Series, names: Sequence[str]) -> list[bool]:
+    """Tell of texts whether two parts of them both have a frequent word of their language.
+
+    A language of which no words are listed has none.
+    """
+    import numpy as np
+    import polars as pl
+
+    found = np.zeros(len(names), bool)
+    told = pl.Series(names, dtype=pl.String)
+    for name in sorted(set(names) & tables().own.keys()):
+        rows = (told == name).arg_true()
+        pattern = _any_of(tables().own[name])
+        both = middle.gather(rows).str.contains(pattern) & end.gather(rows).str.contains(pattern)
+        found[rows.to_numpy()] = both.to_numpy()
+    return found.tolist()
+
+
+def one_script(heads: list[str]) -> list[str]:
+    """Return the language of texts of which most letters are of a script that it alone has, or "".
+
+    Two letters tell enough.
+    """
+    import polars as pl
+
     text = pl.Series(heads, dtype=pl.String)
-    lower = pl.element().str.to_lowercase()
-    counts = [
-        text.str.extract_all(_any_of(own)).list.eval(lower).list.n_unique().to_list()
-        for own in tables().words.values()
+    names = [""] * len(heads)
+    rows = text.str.contains("|".join(tables().scripts.values())).arg_true()
+    if not len(rows):
+        return names
+    text = text.gather(rows)
+    letters = text.str.count_matches(r"\p{L}")
+    for name, script in tables().scripts.items():
+        own = text.str.count_matches(script)
+        for row in rows.filter((own >= 2) & (2 * own > letters)).to_list():
+            names[row] = name
+    return names
+
+
+@functools.cache
+def _evidence() -> list[tuple[list[str], int, str]]:
+    """Return who has which words, what each of them counts, and a pattern of them."""
+    own = {
+        spoken: words | tables().forms.get(spoken, frozenset())
+        for spoken, words in tables().words.items()
+    }
+    alone = {spoken: forms for spoken, forms in tables().forms.items() if spoken not in own}
+    return [
+        (spoken.split(), points, _any_of(words))
+        for points, lists in ((2, {**own, **alone}), (1, tables().leaning))
+        for spoken, words in lists.items()
     ]
-    return [dict(zip(tables().words, row, strict=True)) for row in zip(*counts, strict=True)]
 
 
 @functools.cache
 def _against(name: str) -> str:
     """Return a pattern of the words that speak against a language."""
-    others = (own for relative, own in tables().words.items() if relative != name)
-    return _any_of(tables().strange[name].union(*others))
+    others = (own for spoken, own in tables().words.items() if name not in spoken.split())
+    return _any_of(frozenset().union(*others))
 
 
 @functools.cache
