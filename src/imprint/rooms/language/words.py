@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imprint.rooms.language.detectors import tables
 
@@ -54,13 +54,19 @@ def strange(heads: list[str]) -> Whole:
     import numpy as np
     import polars as pl
 
-    text = pl.Series(heads, dtype=pl.String).str.to_lowercase()
-    total = np.zeros((len(heads), len(family())), np.int64)
-    for spoken, points, pattern in _evidence():
-        found = text.str.extract_all(pattern).list.n_unique().to_numpy()
-        foreign = [points * (name not in spoken) for name in family()]
-        total += np.outer(found, foreign)
-    return total
+    text = pl.Series("word", heads, dtype=pl.String).str.to_lowercase()
+    said = pl.DataFrame(text.str.extract_all(r"(?-u:\b[a-z]+\b)")).with_row_index("row")
+    said = said.explode("word").unique()
+    evidence = _evidence()
+    pairs = [evidence.words.filter(evidence.words["word"].is_in(said["word"].implode()))]
+    distinct = said.select("word").unique()
+    for number, pattern in evidence.forms:
+        formed = distinct.filter(distinct["word"].str.contains(pattern))
+        pairs.append(formed.with_columns(pl.lit(number).alias("list")))
+    found = said.join(pl.concat(pairs).unique(), on="word")
+    counts = np.zeros((len(heads), len(evidence.foreign)), np.int64)
+    np.add.at(counts, (found["row"].to_numpy(), found["list"].to_numpy()), 1)
+    return counts @ evidence.foreign
 
 
 def own_words(middle: pl.Series, end: pl.Series, names: Sequence[str]) -> list[bool]:
@@ -102,19 +108,38 @@ def one_script(heads: list[str]) -> list[str]:
     return names
 
 
+class Evidence(NamedTuple):
+    """The lists of words that tell relatives apart, by their numbers."""
+
+    words: pl.DataFrame
+    """`word`, and the `list` it stands in."""
+    forms: list[tuple[int, str]]
+    """The number of a list, and a pattern of words that belong to it as well."""
+    foreign: Whole
+    """A row a list, a column a language of `family`: what a word counts against it."""
+
+
 @functools.cache
-def _evidence() -> list[tuple[list[str], int, str]]:
-    """Return who has which words, what each of them counts, and a pattern of them."""
-    own = {
-        spoken: words | tables().forms.get(spoken, frozenset())
-        for spoken, words in tables().words.items()
-    }
-    alone = {spoken: forms for spoken, forms in tables().forms.items() if spoken not in own}
-    return [
-        (spoken.split(), points, _any_of(words))
-        for points, lists in ((2, {**own, **alone}), (1, tables().leaning))
-        for spoken, words in lists.items()
+def _evidence() -> Evidence:
+    """Return who has which words, and what each of them counts."""
+    import numpy as np
+    import polars as pl
+
+    known = tables()
+    whole = dict.fromkeys([*known.words, *known.forms])  # a list and its forms count a word once
+    lists = [(2, spoken, known.words.get(spoken, frozenset())) for spoken in whole]
+    lists += [(1, spoken, words) for spoken, words in known.leaning.items()]
+    rows = [(word, n) for n, (_, _, words) in enumerate(lists) for word in sorted(words)]
+    patterns = [
+        (n, f"^(?:{'|'.join(sorted(known.forms[spoken]))})$")
+        for n, spoken in enumerate(whole)
+        if spoken in known.forms
     ]
+    foreign = [
+        [points * (name not in spoken.split()) for name in family()] for points, spoken, _ in lists
+    ]
+    schema = {"word": pl.String, "list": pl.Int32}
+    return Evidence(pl.DataFrame(rows, schema, orient="row"), patterns, np.array(foreign, np.int64))
 
 
 @functools.cache
