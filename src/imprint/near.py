@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from imprint.digests import ascending
 from imprint.parts import SKETCH, WORDS, Part
 from imprint.propose import apart, expected, proposed
 from imprint.rooms.shingles import EXACT_BITS, WIDTH, distinct, shingles
@@ -179,7 +180,7 @@ def _shared(
             pair, held = pair[low], held[low]
         keys.append(pair.astype(np.uint64) << np.uint64(EXACT_BITS) | held)
         counts.append(np.bincount(pair, minlength=len(side)))
-    every = np.sort(np.concatenate(keys))
+    every = ascending(np.concatenate(keys))
     twice = every[1:][every[1:] == every[:-1]] >> np.uint64(EXACT_BITS)
     return np.bincount(twice.astype(np.int64), minlength=len(sides[0])), counts
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from imprint.digests import ascending
 from imprint.errors import Fault, MachineError
 from imprint.rooms.correct import pattern
 from imprint.rooms.read import Reading  # noqa: TC001 - msgspec reads it
@@ -289,7 +290,7 @@ def write_sketches(part: Part, folder: Path, sketches: Sequence[Sketched]) -> No
         (part.sketches(folder), [each.sketches for each in sketches]),
         (part.bands(folder), [each.bands for each in sketches]),
     ):
-        write_file(path, np.sort(np.concatenate([none, *found])).astype("<u8").tobytes())
+        write_file(path, ascending(np.concatenate([none, *found])).astype("<u8").tobytes())
 
 
 class Sink:

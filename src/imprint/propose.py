@@ -23,6 +23,7 @@ import math
 import shutil
 from typing import TYPE_CHECKING
 
+from imprint.digests import ascending
 from imprint.parts import Part
 from imprint.rooms.dedup.alike import CONTAINED
 from imprint.rooms.shingles import WIDTH
@@ -115,14 +116,14 @@ def propose(argument: Propose) -> int:
 
     order = np.load(argument.scratch / ORDER, mmap_mode="r")
     bits = np.uint64(len(order).bit_length())
-    keys = np.sort(_entries(argument, bits))
+    keys = ascending(_entries(argument, bits))
     hashes = keys >> bits
     same = hashes[1:] == hashes[:-1]
     shared = np.zeros(len(keys), bool)
     shared[1:] = same
     shared[:-1] |= same
     records = order[keys[shared] & ((np.uint64(1) << bits) - np.uint64(1))]
-    pairs = np.sort(_pairs(hashes[shared], records.astype(np.uint64)))
+    pairs = ascending(_pairs(hashes[shared], records.astype(np.uint64)))
     np.save(argument.path, pairs)
     return len(pairs)
 
@@ -322,7 +323,7 @@ def _tally(argument: Gather, paths: Sequence[Path]) -> tuple[Hashes, Numbers]:
         run = np.load(path, mmap_mode="r")
         low = np.searchsorted(run, np.uint64(argument.low << RECORD_BITS))
         found.append(np.array(run[low : np.searchsorted(run, np.uint64(last), "right")]))
-    every = np.sort(np.concatenate(found))
+    every = ascending(np.concatenate(found))
     starts = np.flatnonzero(np.append(True, every[1:] != every[:-1])[: len(every)])
     return every[starts], np.diff(np.append(starts, len(every)))
 

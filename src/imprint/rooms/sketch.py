@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from imprint.digests import ascending
 from imprint.rooms.shingles import (
     EXACT_BITS,
     FIRST,
@@ -87,10 +88,10 @@ def sketch(text: pa.Array, first: int) -> Sketched:
     every = _once(np.concatenate(entries))
     every, size = _without_repeats(text, every, np.concatenate(totals), np.concatenate(words))
     row = every & np.uint64((1 << ROW_BITS) - 1)
-    by_row = np.sort(row << np.uint64(HASH_BITS) | every >> np.uint64(ROW_BITS))
+    by_row = ascending(row << np.uint64(HASH_BITS) | every >> np.uint64(ROW_BITS))
     rows, hashes = by_row >> np.uint64(HASH_BITS), by_row & np.uint64((1 << HASH_BITS) - 1)
     counts = np.bincount(rows.astype(np.int64), minlength=len(text))
-    bands = np.sort(_bands(rows.astype(np.int64), hashes, len(text)))
+    bands = ascending(_bands(rows.astype(np.int64), hashes, len(text)))
     number = np.uint64(first)
     return Sketched(size, counts, hashes, every + number, bands + number)
 
@@ -99,7 +100,7 @@ def _once(entries: Hashes) -> Hashes:
     """Return entries in ascending order, each once."""
     import numpy as np
 
-    every = np.sort(entries)
+    every = ascending(entries)
     return np.asarray(every[np.append(True, every[1:] != every[:-1])[: len(every)]])
 
 
