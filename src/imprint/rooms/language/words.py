@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from imprint.rooms.language.detectors import tables
@@ -58,12 +59,15 @@ def strange(heads: list[str]) -> Whole:
     said = pl.DataFrame(text.str.extract_all(r"(?-u:\b[a-z]+\b)")).with_row_index("row")
     said = said.explode("word").unique()
     evidence = _evidence()
-    pairs = [evidence.words.filter(evidence.words["word"].is_in(said["word"].implode()))]
-    distinct = said.select("word").unique()
-    for number, pattern in evidence.forms:
-        formed = distinct.filter(distinct["word"].str.contains(pattern))
-        pairs.append(formed.with_columns(pl.lit(number).alias("list")))
-    found = said.join(pl.concat(pairs).unique(), on="word")
+    distinct = said["word"].unique()
+    formed = [
+        (word, number)
+        for word in distinct.filter(distinct.str.contains(evidence.formed)).to_list()
+        for number, form in evidence.forms
+        if form.fullmatch(word)
+    ]
+    listed = pl.concat([evidence.words, pl.DataFrame(formed, evidence.words.schema, orient="row")])
+    found = said.join(listed.unique(), on="word")
     counts = np.zeros((len(heads), len(evidence.foreign)), np.int64)
     np.add.at(counts, (found["row"].to_numpy(), found["list"].to_numpy()), 1)
     return counts @ evidence.foreign
@@ -113,8 +117,10 @@ class Evidence(NamedTuple):
 
     words: pl.DataFrame
     """`word`, and the `list` it stands in."""
-    forms: list[tuple[int, str]]
+    forms: list[tuple[int, re.Pattern[str]]]
     """The number of a list, and a pattern of words that belong to it as well."""
+    formed: str
+    """A pattern of all of these: one, as polars remembers no more than 32 that it compiled."""
     foreign: Whole
     """A row a list, a column a language of `family`: what a word counts against it."""
 
@@ -130,16 +136,20 @@ def _evidence() -> Evidence:
     lists = [(2, spoken, known.words.get(spoken, frozenset())) for spoken in whole]
     lists += [(1, spoken, words) for spoken, words in known.leaning.items()]
     rows = [(word, n) for n, (_, _, words) in enumerate(lists) for word in sorted(words)]
-    patterns = [
-        (n, f"^(?:{'|'.join(sorted(known.forms[spoken]))})$")
+    patterns = {
+        n: "|".join(sorted(known.forms[spoken]))
         for n, spoken in enumerate(whole)
         if spoken in known.forms
-    ]
+    }
     foreign = [
         [points * (name not in spoken.split()) for name in family()] for points, spoken, _ in lists
     ]
-    schema = {"word": pl.String, "list": pl.Int32}
-    return Evidence(pl.DataFrame(rows, schema, orient="row"), patterns, np.array(foreign, np.int64))
+    return Evidence(
+        pl.DataFrame(rows, {"word": pl.String, "list": pl.Int32}, orient="row"),
+        [(n, re.compile(pattern)) for n, pattern in patterns.items()],
+        f"^(?:{'|'.join(patterns.values())})$",
+        np.array(foreign, np.int64),
+    )
 
 
 @functools.cache
