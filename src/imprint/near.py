@@ -10,8 +10,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from imprint.digests import ascending
+from imprint.pairs import apart, expected
 from imprint.parts import SKETCH, WORDS, Part
-from imprint.propose import apart, expected, proposed
+from imprint.propose import proposed
 from imprint.rooms.shingles import EXACT_BITS, WIDTH, distinct, shingles
 from imprint.rooms.sketch import HASH_BITS, limits
 from imprint.rows import column, numbered

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from imprint.errors import Fault, ProjectError
 from imprint.fingerprint import MOST, START_BYTES, Fingerprint
 from imprint.near import runs
+from imprint.pairs import apart, together
 from imprint.parts import SKETCH
-from imprint.propose import apart, together
 from imprint.rooms.shingles import WIDTH
 from imprint.rooms.sketch import HASH_BITS, ROW_BITS, limits
 from imprint.rows import column, numbered

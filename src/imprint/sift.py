@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from imprint import near, removals
-from imprint.propose import together
+from imprint.pairs import together
 from imprint.rooms import dedup
 from imprint.rooms.dedup import alike
 
