@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 import imprint
-from imprint import timing
+from imprint import prepare, timing
 from imprint.timing import Stage
 from tests.projects import imprint as run
 from tests.projects import make, sentences
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
+
+    import pyarrow as pa
+    import pytest
+
+CASES = Path(__file__).parent / "cases"
+
+REMEMBERED = 32
+"""Patterns that polars keeps compiled. Source: measured; the 33rd makes each be compiled again."""
 
 STAGES = ["list", "read", "clean", "language", "correct", "source", "check", "digests"]
 STAGES += ["shingles", "parts", "settle", "write", "describe"]
@@ -30,6 +41,42 @@ def test_every_stage_is_told(tmp_path: Path) -> None:
         assert by_name["clean"].slow == 30  # each ends with a line end
         assert all(each.seconds > 0 for each in found)
         assert by_name["read"].bytes > 2000
+
+
+def test_no_batch_needs_more_patterns_than_polars_remembers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On texts with all that the rooms look for, no more are compiled than are remembered."""
+    files = [CASES / f"{kind}.jsonl" for kind in ("clean", "language", "source")]
+    cases = [
+        json.loads(line) for path in files for line in path.read_text("utf-8").strip().split("\n")
+    ]
+    lines = [json.dumps({"text": each.get("text", each.get("before", ""))}) for each in cases]
+    project = make(tmp_path / "p", {"all.jsonl": "\n".join(lines)})
+    patterns: set[str] = set()
+
+    def seen(method: Callable[..., Any]) -> Callable[..., Any]:
+        def record(text: object, pattern: object, *rest: Any, **given: Any) -> Any:
+            if isinstance(pattern, str) and not given.get("literal"):
+                patterns.add(pattern)
+            return method(text, pattern, *rest, **given)
+
+        return record
+
+    for kind in (type(pl.Series([""]).str), type(pl.col("a").str)):
+        for name in ("contains", "replace_all", "extract_all", "count_matches", "extract", "find"):
+            monkeypatch.setattr(kind, name, seen(getattr(kind, name)))
+    of_a_batch = prepare.press
+
+    def press(*given: Any, **more: Any) -> pa.RecordBatch:
+        patterns.clear()
+        batch = of_a_batch(*given, **more)
+        assert 20 < len(patterns) <= REMEMBERED
+        return batch
+
+    monkeypatch.setattr(prepare, "press", press)
+    stages = {each.name: each for each in imprint.build(project, workers=1).stages}
+    assert stages["clean"].rows > 100
 
 
 def test_a_build_without_work_has_no_stage_but_the_listing(tmp_path: Path) -> None:
