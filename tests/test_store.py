@@ -19,6 +19,7 @@ from imprint.manifest import Manifest
 from imprint.press import build
 from tests.projects import imprint as run
 from tests.projects import ledger, make, sentences
+from tests.test_taught import NEW, TAUGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -332,7 +333,10 @@ def in_small_parts(*arguments: str | Path, **environment: str) -> None:
 
 
 def test_steps_and_samples(s3: dict[str, str], tmp_path: Path, cluster: Any) -> None:
-    """A step finds on each node what stands beside it, and a sample is the one of a folder."""
+    """A step finds on each node what stands beside it, a taught language its sentences.
+
+    A sample is the one of a folder.
+    """
     more = '[[step]]\nrun = "steps.py:name_the_city"\n'
     calm = "Kota itu tenang sampai malam. " * 100
     raw: dict[str, str | bytes] = {
@@ -346,12 +350,18 @@ def test_steps_and_samples(s3: dict[str, str], tmp_path: Path, cluster: Any) -> 
     project = make(tmp_path / "corpus", raw, more=more)
     (project / "schema" / "steps.py").write_text(STEP)
     (project / "schema" / "city.txt").write_text("Almaty")
+    lessons = project / "schema" / "languages"
+    lessons.mkdir()
+    (lessons / "min.txt").write_text("\n".join(TAUGHT), "utf-8")
+    (project / "raw" / "taught.txt").write_text(NEW, "utf-8")
     url = put(s3, project, "steps")
     for options in ([], ["--sample", "50"]):
         in_small_parts("build", project, *options)
         there = ["--engine", "ray", "--address", cluster.address]
         in_small_parts("build", url, *there, *options, **s3)
         same(s3, "steps", project)
+        taught = manifest(s3, "steps").languages.get("min", 0)
+        assert taught == 1 or options
     assert manifest(s3, "steps").sample == 50
     assert len(opened(s3).find("bucket/steps/build/cache/parts")) >= 2 * 3
     kept = opened(s3).find("bucket/steps/build/cache")
