@@ -82,7 +82,7 @@ def licensed(root: Path, licence: str) -> Path:
 def test_a_dataset_that_cannot_carry_it(tmp_path: Path) -> None:
     """Check finds it, build warns, and wheel refuses; card and column say what it is."""
     root = licensed(tmp_path, "cc-by-nc-4.0")
-    line = 'schema/sources.toml, source "Alhurra": license = "cc-by-nc-4.0" on '
+    line = 'schema/sources.toml, source "Alhurra": license = "cc-by-nc-4.0", '
     assert any(each.startswith(line) for each in imprint.check(root).problems)
     done = run("check", str(root))
     assert done.returncode == 1

@@ -107,7 +107,7 @@ def refused(
     return [
         Fault(
             f'schema/sources.toml, source "{each.name}"',
-            f'license = "{each.license}" on {sources[each.name]:,} published records',
+            f'license = "{each.license}", published records: {sources[each.name]:,}',
             f"a licence that {licence} can carry",
             "give the dataset a licence that can, or leave its texts out (schema/removals.toml)",
         )
