@@ -268,7 +268,7 @@ def _pairs(hashes: Hashes, records: npt.NDArray[np.uint32], due: npt.NDArray[np.
     end = np.repeat(np.cumsum(sizes), sizes) - 1
     start = end + 1 - np.repeat(sizes, sizes)
     far = due & (place > start + NEXT)
-    between = (place > start + NEXT) & (end > place + NEXT)
+    between = (place > start) & (end > place + NEXT)
     sides = [(start[far], place[far]), (place[between], end[between])]
     for step in range(1, NEXT + 1):
         within = np.flatnonzero((place[step:] <= end[:-step]) & due[step:])
