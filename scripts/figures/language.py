@@ -2,8 +2,9 @@
 
 Taught is langid/nusax_train.tsv; it and Malay and Javanese texts that are not in the folder were
 tuned on, in folds, and so was the weight of a taught voice on sentences of news_id/*.csv. All
-figures are of other sets; but some words of the Malay Declaration were listed after it was seen,
-and Indonesian text was looked at as a whole when Malay was weighed against it.
+figures are of other sets; but some words of the Malay Declaration and of Javanese were listed after
+what was wrong in these sets was seen, and Indonesian text was looked at as a whole when Malay was
+weighed against it.
 """
 
 from __future__ import annotations
