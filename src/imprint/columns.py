@@ -52,8 +52,6 @@ OPTIONAL = {
 }
 """Columns that are published where record.json names them, with their types. Source: README."""
 
-"""Optional columns that are planned and not there yet."""
-
 RESERVED = frozenset({*OWN, *OPTIONAL})
 """Names that no field of the curator's can have, in any case."""
 

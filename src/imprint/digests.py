@@ -76,6 +76,14 @@ def ascending(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return pl.Series(hashes, dtype=pl.UInt64).sort().to_numpy()
 
 
+def each_once(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return hashes in ascending order, each once."""
+    import numpy as np
+
+    every = ascending(hashes)
+    return np.asarray(every[np.append(True, every[1:] != every[:-1])[: len(every)]])
+
+
 def place_keys(batch: pa.RecordBatch) -> pa.Array:
     """Return where each record stood, as one value: its file and its position there."""
     import pyarrow as pa

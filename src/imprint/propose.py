@@ -285,7 +285,7 @@ def _pieces(whole: Gather, proposals: int) -> Iterator[Gather]:
     some += (
         np.load(path, mmap_mode="r")[::SAMPLED] for path in (*whole.by_sketches, *whole.by_bands)
     )
-    firsts = np.sort(np.concatenate(some)) >> np.uint64(RECORD_BITS)
+    firsts = ascending(np.concatenate(some)) >> np.uint64(RECORD_BITS)
     pieces = math.ceil(proposals / ENTRIES)
     cuts = {int(firsts[len(firsts) * n // pieces]) for n in range(1, pieces)}
     for low, high in itertools.pairwise(sorted({whole.low, *cuts, whole.high})):

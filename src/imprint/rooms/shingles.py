@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 from imprint.characters import BLANKLESS
-from imprint.digests import ascending
+from imprint.digests import each_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,8 +82,7 @@ def distinct(found: Shingles) -> Shingles:
     texts = len(found.counts)
     keys = np.repeat(np.arange(texts, dtype=np.uint64) << np.uint64(EXACT_BITS), found.counts)
     keys |= found.hashes >> np.uint64(64 - EXACT_BITS)
-    keys = ascending(keys)
-    keys = keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]
+    keys = each_once(keys)
     counts = np.bincount((keys >> np.uint64(EXACT_BITS)).astype(np.int64), minlength=texts)
     return Shingles(found.words, counts, keys & np.uint64((1 << EXACT_BITS) - 1))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imprint.digests import ascending
+from imprint.digests import ascending, each_once
 from imprint.rooms.shingles import (
     EXACT_BITS,
     FIRST,
@@ -85,7 +85,7 @@ def sketch(text: pa.Array, first: int) -> Sketched:
         entries.append(high | (place + start).astype(np.uint64))
         totals.append(np.bincount(place, minlength=len(found.counts)))
         words.append(found.words)
-    every = _once(np.concatenate(entries))
+    every = each_once(np.concatenate(entries))
     every, size = _without_repeats(text, every, np.concatenate(totals), np.concatenate(words))
     row = every & np.uint64((1 << ROW_BITS) - 1)
     by_row = ascending(row << np.uint64(HASH_BITS) | every >> np.uint64(ROW_BITS))
@@ -94,14 +94,6 @@ def sketch(text: pa.Array, first: int) -> Sketched:
     bands = ascending(_bands(rows.astype(np.int64), hashes, len(text)))
     number = np.uint64(first)
     return Sketched(size, counts, hashes, every + number, bands + number)
-
-
-def _once(entries: Hashes) -> Hashes:
-    """Return entries in ascending order, each once."""
-    import numpy as np
-
-    every = ascending(entries)
-    return np.asarray(every[np.append(True, every[1:] != every[:-1])[: len(every)]])
 
 
 def _without_repeats(
@@ -142,7 +134,7 @@ def _without_repeats(
         high = each.hashes[low] >> np.uint64(EXACT_BITS - HASH_BITS) << np.uint64(ROW_BITS)
         found.append(high | np.repeat(rows, each.counts)[low].astype(np.uint64))
         words[rows] = np.minimum(words[rows], each.counts + WIDTH - 1)
-    return _once(np.concatenate(found)), words
+    return each_once(np.concatenate(found)), words
 
 
 def _bands(rows: Numbers, hashes: Hashes, count: int) -> Hashes:

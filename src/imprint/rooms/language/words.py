@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import numpy as np
-    import numpy.typing as npt
     import polars as pl
 
-    Whole = npt.NDArray[np.int64]
+    from imprint.rooms.language.profiles import Whole
 
 OTHER = "other"
 """Stands in the lists for the languages nearby that no detector knows."""
