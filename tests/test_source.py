@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from imprint.rooms.clean import clean
@@ -185,6 +185,8 @@ def test_sentences_have_no_source() -> None:
 
 @settings(deadline=None, max_examples=400)
 @given(TEXTS)
+@example("Sumber新华社")
+@example("来源Reuters")
 def test_the_search_picks_all(text: str) -> None:
     """Whatever the exact reader finds, the compiled search has picked, in long texts as well."""
     for whole in (text, f"{text}\n{LONG}", f"{LONG}\n{text}"):

@@ -179,7 +179,7 @@ def _said_tests(names: Names, forms: Forms) -> tuple[str, str, str]:
     loose = any_of([word for word in names.written if not unspaced(word)])
     opened = any_of(forms.opening_words)
     hinted = rf"{OPEN}[^\n]{{0,60}}?(?:{any_of(names.hints)})"
-    glued, run = any_of(forms.glued), any_of(forms.run)
+    run = any_of([*forms.glued, *forms.run])
     bracket = r"(?:\A|\n) *[\[［【]"
     forms_of = (
         (r"(?:\PL|$)", "", ""),
@@ -187,7 +187,7 @@ def _said_tests(names: Names, forms: Forms) -> tuple[str, str, str]:
         (r"(?:\s*[^\pL\pN\s]|\s+(?:\pL{1,4}|l['’]\pL+)\s|\s*(?:\n|$))", "", ""),
     )
     anywhere, ending, beginning = (
-        rf"(?:\PL|^)(?:(?:{glued})?(?:{loose}){behind}|(?:{run})?(?:{tight}){far}|(?:{opened}){wide})"
+        rf"(?:\PL|^)(?:(?:{run})?(?:{loose}){behind}|(?:{run})?(?:{tight}){far}|(?:{opened}){wide})"
         rf"|[^\s.]\.[A-Za-z]{{2,6}}(?:\PL|$){far}|{hinted}{far}|{bracket}"
         for behind, far, wide in forms_of
     )
