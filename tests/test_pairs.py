@@ -56,7 +56,7 @@ def test_pairs_of_those_that_are_compared(groups: list[tuple[int, int]]) -> None
             if due[first + other] and (one == 0 or other == size - 1 or other - one <= propose.NEXT)
         }
     records = np.arange(len(due), dtype=np.uint32)
-    found = propose._pairs(np.array(hashes, np.uint64), records, np.array(due, bool))
+    found = propose.pairs_of(np.array(hashes, np.uint64), records, np.array(due, bool))
     told = list(zip(*(each.tolist() for each in pairs.apart(found)), strict=True))
     assert len(told) == len(set(told))
     assert set(told) == slow

@@ -53,7 +53,10 @@ PARTS = (f"{CACHE}/parts/", f"{CACHE}/sample/")
 GROUPS = f"{CACHE}/groups"
 DATA = "build/dataset/data"
 
-MEMORIES = tuple(f"{CACHE}/{name}.json" for name in ("shards", "built", "parts", "sample"))
+MEMORIES = (
+    *(f"{CACHE}/{name}.json" for name in ("shards", "built", "parts", "sample")),
+    *(f"{CACHE}/{name}.pairs" for name in ("parts", "sample")),
+)
 """What a machine remembers of the files that it has."""
 
 OURS = (f"{DATA}/", f"{GROUPS}/", *MEMORIES, LOCK, "build/.lock")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imprint import releases
-from imprint.parts import BEFORE, PLACED, ROW, SKETCH
+from imprint.parts import BEFORE, PLACED, ROW, SKETCH, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,7 +93,7 @@ def facts_of(
         return files.clear()
     facts = pl.concat(frames)
     private = {name: name[1:] for name in facts.columns if name.startswith("_")}
-    facts = facts.rename(private | {"_text": "text_digest"})
+    facts = facts.rename(private | {TEXT: "text_digest"})
     return _of_whole_files(facts, files)
 
 

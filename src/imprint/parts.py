@@ -40,8 +40,8 @@ WORDS, HASHES, SKETCH = "_words", "_hashes", "_sketch"
 """Columns of how many words a text has, how many hashes its sketch, and these."""
 
 
-ROW, PLACED = "_row", "_placed"
-"""Columns of the digests of what a record says, and of that with its id and its place."""
+TEXT, ROW, PLACED = "_text", "_row", "_placed"
+"""Columns of the digests of a text, of what its record says, and of that with id and place."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -102,7 +102,7 @@ def kept(partition: Partition, seen: Seen | None = None) -> Part | None:
     path = folder / f"{partition.key()}.json"
     try:
         part = msgspec.json.decode(path.read_bytes(), type=Part)
-        same = seen is not None and seen.get(part.key) == _stamps(part, folder)
+        same = seen is not None and seen.get(part.key) == stamps(part, folder)
         if not same and digest_files(part, folder) != part.digest:
             return None
     except (OSError, msgspec.MsgspecError):
@@ -129,7 +129,7 @@ def recall_seen(folder: Path) -> Seen:
 
 def remember_seen(parts: Sequence[Part], folder: Path) -> None:
     """Note what the files of parts are, so that the next build need not read them all."""
-    seen = {part.key: _stamps(part, folder) for part in parts}
+    seen = {part.key: stamps(part, folder) for part in parts}
     write_file(_memory(folder), msgspec.json.encode(seen))
 
 
@@ -138,7 +138,7 @@ def _memory(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.json")
 
 
-def _stamps(part: Part, folder: Path) -> tuple[Stamp, ...]:
+def stamps(part: Part, folder: Path) -> tuple[Stamp, ...]:
     """Return what the files of a part are; whatever writes to one changes that."""
     return tuple(_stamp(path) for path in part.files(folder))
 

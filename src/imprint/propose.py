@@ -116,17 +116,14 @@ def propose(argument: Propose) -> int:
     bits = np.uint64(len(order).bit_length())
     keys = ascending(_entries(argument, bits))
     hashes = keys >> bits
-    same = hashes[1:] == hashes[:-1]
-    shared = np.zeros(len(keys), bool)
-    shared[1:] = same
-    shared[:-1] |= same
-    records = order[keys[shared] & ((np.uint64(1) << bits) - np.uint64(1))]
-    hashes = hashes[shared]
+    some = in_several(hashes)
+    records = order[keys[some] & ((np.uint64(1) << bits) - np.uint64(1))]
+    hashes = hashes[some] + np.uint64(argument.low)
     due = np.ones(len(hashes), bool)
     if argument.sampled:
         words = np.load(argument.scratch / SIZES, mmap_mode="r")[0][records]
-        due = compared(hashes + np.uint64(argument.low), words)
-    pairs = ascending(_pairs(hashes, records, due))
+        due = compared(hashes, words)
+    pairs = pairs_of(hashes, records, due)
     np.save(argument.path, pairs)
     return len(pairs)
 
@@ -178,27 +175,56 @@ def gather(argument: Gather) -> Hashes:
 
     sizes = np.load(argument.scratch / SIZES, mmap_mode="r")
     pairs, counts = _tally(argument, argument.by_sketches)
-    left, right = apart(pairs)
-    hopeful = np.flatnonzero(counts >= np.minimum(sizes[2][left], sizes[2][right]))
-    pairs, counts = pairs[hopeful], counts[hopeful]
-    often = pairs[likely(pairs, counts, sizes, argument.least)]
+    often = pairs[often_enough(pairs, counts, sizes, argument.least)]
     pairs, counts = _tally(argument, argument.by_bands)
     return np.asarray(np.union1d(often, pairs[counts > 1]))
+
+
+def often_enough(
+    pairs: Hashes, counts: Numbers, sizes: npt.NDArray[np.uint32], least: float
+) -> Numbers:
+    """Return which pairs the hashes of sketches proposed as often as what is alike, in order.
+
+    Args:
+        pairs: each as one number.
+        counts: how often each was proposed.
+        sizes: of all records, as `sizes_of` gives them.
+        least: the similarity that matters.
+    """
+    import numpy as np
+
+    left, right = apart(pairs)
+    hopeful = np.flatnonzero(counts >= np.minimum(sizes[2][left], sizes[2][right]))
+    return np.asarray(hopeful[likely(pairs[hopeful], counts[hopeful], sizes, least)])
 
 
 def _rank(facts: pl.DataFrame, records: int, least: float, scratch: Path) -> None:
     """Write what the tasks have to know of all records."""
     import numpy as np
 
-    taking = facts["record"].to_numpy()
-    words, hashes = facts["words"].to_numpy(), facts["hashes"].to_numpy()
-    sizes = np.zeros((3, records), np.uint32)
-    sizes[:, taking] = words, hashes, floor(words, hashes, least)
-    order = taking[np.lexsort((taking, ~sizes[0, taking]))].astype(np.uint32)
+    sizes, order = sizes_of(facts, records, least), ranked(facts)
     ranks = np.full(records, NOT_TAKING, np.uint32)
     ranks[order] = np.arange(len(order))
     for name, values in ((RANKS, ranks), (ORDER, order), (SIZES, sizes)):
         np.save(scratch / name, values)
+
+
+def ranked(facts: pl.DataFrame) -> npt.NDArray[np.uint32]:
+    """Return the records that take part by length, the longest first."""
+    import numpy as np
+
+    taking, words = facts["record"].to_numpy(), facts["words"].to_numpy().astype(np.int64)
+    return taking[np.lexsort((taking, -words))].astype(np.uint32)
+
+
+def sizes_of(facts: pl.DataFrame, records: int, least: float) -> npt.NDArray[np.uint32]:
+    """Return of all records their words, the hashes of their sketches, and their `pairs.floor`."""
+    import numpy as np
+
+    words, hashes = facts["words"].to_numpy(), facts["hashes"].to_numpy()
+    sizes = np.zeros((3, records), np.uint32)
+    sizes[:, facts["record"].to_numpy()] = words, hashes, floor(words, hashes, least)
+    return sizes
 
 
 def _ranges(
@@ -247,14 +273,25 @@ def _entries(argument: Propose, bits: np.uint64) -> Hashes:
     return np.concatenate(keys)
 
 
-def _pairs(hashes: Hashes, records: npt.NDArray[np.uint32], due: npt.NDArray[np.bool_]) -> Hashes:
-    """Return the pairs of the records that share a hash, the longest first.
+def in_several(hashes: Hashes) -> npt.NDArray[np.bool_]:
+    """Say which of some ascending hashes there are more than once."""
+    import numpy as np
+
+    same = hashes[1:] == hashes[:-1]
+    several = np.zeros(len(hashes), bool)
+    several[1:] = same
+    several[:-1] |= same
+    return several
+
+
+def pairs_of(hashes: Hashes, records: npt.NDArray[np.uint32], due: npt.NDArray[np.bool_]) -> Hashes:
+    """Return the pairs of the records that share a hash, in ascending order.
 
     None is proposed twice by one hash.
 
     Args:
         hashes: in ascending order.
-        records: that have them.
+        records: that have them, of each hash the longest first.
         due: which of them are compared with longer ones.
     """
     import numpy as np
@@ -274,7 +311,7 @@ def _pairs(hashes: Hashes, records: npt.NDArray[np.uint32], due: npt.NDArray[np.
         within = np.flatnonzero((place[step:] <= end[:-step]) & due[step:])
         sides.append((within, within + step))
     left, right = (records[np.concatenate(each)] for each in zip(*sides, strict=True))
-    return together(np.minimum(left, right), np.maximum(left, right))
+    return ascending(together(np.minimum(left, right), np.maximum(left, right)))
 
 
 def _pieces(whole: Gather, proposals: int) -> Iterator[Gather]:
@@ -302,6 +339,12 @@ def _tally(argument: Gather, paths: Sequence[Path]) -> tuple[Hashes, Numbers]:
         run = np.load(path, mmap_mode="r")
         low = np.searchsorted(run, np.uint64(argument.low << RECORD_BITS))
         found.append(np.array(run[low : np.searchsorted(run, np.uint64(last), "right")]))
-    every = ascending(np.concatenate(found))
-    starts = np.flatnonzero(np.append(True, every[1:] != every[:-1])[: len(every)])
-    return every[starts], np.diff(np.append(starts, len(every)))
+    return tallied(ascending(np.concatenate(found)))
+
+
+def tallied(pairs: Hashes) -> tuple[Hashes, Numbers]:
+    """Return pairs in ascending order each once, and how often each was there."""
+    import numpy as np
+
+    starts = np.flatnonzero(np.append(True, pairs[1:] != pairs[:-1])[: len(pairs)])
+    return pairs[starts], np.diff(np.append(starts, len(pairs)))

@@ -9,7 +9,7 @@ import dataclasses
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from imprint import near, removals
+from imprint import found, near, removals
 from imprint.pairs import together
 from imprint.rooms import dedup
 from imprint.rooms.dedup import alike
@@ -107,7 +107,7 @@ class _Search:
         """Look for pairs of texts that are alike, if any similarity matters."""
         if self.least:
             texts = _texts(facts)
-            self.pairs = near.find(*self.given, texts, self.least, self.processes)
+            self.pairs = found.find(*self.given, texts, self.least, self.processes)
 
     def among(self, facts: pl.DataFrame) -> pl.DataFrame:
         """Return the pairs whose texts are both among these records.
