@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import resource
@@ -158,6 +159,41 @@ def test_pandas_is_spared(tmp_path: Path, spare: bool) -> None:
     command = [sys.executable, str(script), *(["spare"] if spare else [])]
     ran = subprocess.run(command, env=beside(), capture_output=True, text=True, check=True)
     assert ran.stdout.split() == [str(not spare)] * 3
+
+
+SETTING = """
+import os
+from imprint.engine import Local
+from tests.test_engine import setting
+if __name__ == "__main__":
+    before = dict(os.environ)
+    local = Local(2)
+    print(*set(local.run(setting, [0, 1])))
+    local.close()
+    assert dict(os.environ) == before
+"""
+
+
+def setting(_: int) -> str:
+    """Return where Arrow takes its memory, how many threads others start, and what is frozen."""
+    import pyarrow as pa
+
+    threads = [os.environ[name] for name in ("OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")]
+    many = gc.get_freeze_count() > 10_000
+    return ",".join([pa.default_memory_pool().backend_name, *threads, str(many)])
+
+
+@pytest.mark.parametrize("pool", ["", "mimalloc"])
+def test_workers_are_set_up(tmp_path: Path, pool: str) -> None:
+    """They take memory from the C library, unless the user says otherwise; the parent stays."""
+    script = tmp_path / "parent.py"
+    script.write_text(SETTING)
+    chosen = {"ARROW_DEFAULT_MEMORY_POOL": pool} if pool else {}
+    environment = {**beside(), **chosen}
+    ran = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == [f"{pool or 'system'},1,1,True"]
 
 
 @compiled(starts=False)

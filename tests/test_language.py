@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from pathlib import Path
 
+import langcodes
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -240,6 +241,22 @@ def test_missing_and_rejected_records_pass() -> None:
     assert found["_reason"].to_pylist() == ["parse"]
     assert found["language_score"].to_pylist() == [None]
     assert len(language(batch_of([]), "consensus", ())) == 0
+
+
+KNOWN = """
+import sys
+from imprint.rooms.language.detectors import known
+print(*{name for each in ("cld2", "fasttext", "langdetect") for name in known(each)})
+assert "langcodes" not in sys.modules
+"""
+
+
+def test_codes_of_detectors_are_known_without_tables() -> None:
+    """What detectors answer with comes in the form of langcodes, which is not even imported."""
+    command = [sys.executable, "-c", KNOWN]
+    known = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert len(known) > 200
+    assert [langcodes.standardize_tag(name) for name in known] == known
 
 
 def test_given_languages() -> None:

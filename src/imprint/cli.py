@@ -128,9 +128,9 @@ def init(folder: str, languages: tuple[str, ...], as_json: bool, **given: Any) -
 
 def _opened(folder: str) -> imprint.Project:
     """Return a project that is to be pressed in this process, which is ours but for its steps."""
-    from imprint.engine import keep_memory, spare_pandas
+    from imprint.engine import make_ours, spare_pandas
 
-    keep_memory()
+    make_ours()
     project = imprint.Project.open(folder)
     if not project.steps:
         spare_pandas()

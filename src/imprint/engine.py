@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import gc
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from imprint.errors import Fault, MachineError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
 Argument = TypeVar("Argument")
@@ -39,6 +40,7 @@ SMALL = 4_000_000
 PRELOADED = [
     "imprint.press",
     "polars",
+    "pyarrow.compute",
     "pyarrow.parquet",
     "pyarrow.json",
     "ftfy",
@@ -47,8 +49,10 @@ PRELOADED = [
 """What the fork server imports; and pandas, which is none of ours, where pyarrow is not told to do
 without it: in every worker it would take 0.25 s (measured)."""
 
-POOL = "ARROW_DEFAULT_MEMORY_POOL"
-"""Variable that says where Arrow takes its memory. Source: Arrow's "Environment Variables"."""
+OURS = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1"}
+"""Variables of processes that are ours alone: where Arrow takes its memory (see `_keep_memory`);
+and NumPy need not start threads to multiply matrices, as we have none. Source: "Environment
+Variables" of Arrow, and of OpenBLAS."""
 
 _spared = threading.Event()
 """Set where pyarrow was told that there is no pandas."""
@@ -231,6 +235,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def make_ours() -> None:
+    """Set this process up for pressing, before NumPy and pyarrow are imported: see `OURS`."""
+    for name, value in OURS.items():
+        os.environ.setdefault(name, value)
+    _keep_memory()
+
+
 def spare_pandas() -> None:
     """Let pyarrow do without pandas in this process and the workers that it starts.
 
@@ -269,23 +280,22 @@ def _context() -> multiprocessing.context.BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED if _spared.is_set() else [*PRELOADED, "pandas"])
-    with _set("POLARS_MAX_THREADS", "1"), _set(POOL, os.environ.get(POOL, "system")):
+    with _set(OURS | dict(os.environ) | {"POLARS_MAX_THREADS": "1"}):
         multiprocessing.forkserver.ensure_running()
     return context
 
 
 @contextlib.contextmanager
-def _set(name: str, value: str) -> Iterator[None]:
-    """Set a variable of the environment for a while."""
-    before = os.environ.get(name)
-    os.environ[name] = value
+def _set(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment for a while."""
+    before = dict(os.environ)
+    os.environ.update(variables)
     try:
         yield
     finally:
-        if before is None:
+        for name in variables.keys() - before.keys():
             del os.environ[name]
-        else:
-            os.environ[name] = before
+        os.environ.update(before)
 
 
 def _begin(spare: bool) -> None:
@@ -301,13 +311,14 @@ def _begin(spare: bool) -> None:
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    keep_memory()
+    _keep_memory()
+    gc.freeze()  # what the fork server imported stays, and need not be looked through
     if spare:
         spare_pandas()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def keep_memory() -> None:
+def _keep_memory() -> None:
     """Let the allocator keep what is freed, up to some 60 MB, instead of giving it back each time.
 
     glibc gives back what is free beyond twice the largest piece that it saw freed, so a process
@@ -315,11 +326,9 @@ def keep_memory() -> None:
     as long (measured). One large piece, freed before it is touched, is enough. Elsewhere this does
     nothing.
 
-    Arrow is to take its memory there, too, if it is not imported yet. Its own allocator gives back
-    what is free for a moment: a build spent a fifth of its time in the system, half of that on
-    fresh pages (measured).
+    Arrow is to take its memory there, too: its own allocator gives back what is free for a moment.
+    A build spent a fifth of its time in the system, half of that on fresh pages (measured).
     """
-    os.environ.setdefault(POOL, "system")
     bytes(KEPT)
 
 

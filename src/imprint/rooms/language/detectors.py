@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -87,8 +86,7 @@ def of_code(code: str) -> str | None:
     """Return the language that a detector's code means, without script and region."""
     if code in NO_LANGUAGE or code.startswith("xx-"):
         return None
-    tag = shortest(tables().respelt.get(code, code))
-    return None if tag is None else tag.split("-")[0]
+    return shortest(tables().respelt.get(code, code).split("-")[0])
 
 
 def ask_cld2(heads: list[str]) -> list[Answer]:
@@ -158,8 +156,10 @@ def known(detector: str) -> frozenset[str]:
 @functools.cache
 def tables() -> Tables:
     """Return what is known of detectors and languages."""
+    import toml_rs
+
     text = resources.files("imprint").joinpath("data/language.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), Tables)
+    return msgspec.convert(toml_rs.loads(text), Tables)
 
 
 @functools.cache

@@ -6,7 +6,6 @@ import enum
 import functools
 import itertools
 import re
-import tomllib
 import unicodedata
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -274,8 +273,10 @@ def folded(name: str) -> str:
 @functools.cache
 def lists(name: str) -> Mapping[str, tuple[str, ...]]:
     """Return the built-in lists of a data file, over all languages."""
+    import toml_rs
+
     text = resources.files("imprint").joinpath(f"data/{name}.toml").read_text("utf-8")
-    tables = tomllib.loads(text).items()
+    tables = toml_rs.loads(text).items()
     return {key: tuple(dict.fromkeys(itertools.chain(*by.values()))) for key, by in tables}
 
 
