@@ -72,26 +72,30 @@ def facts_of(
     parts: Sequence[Part], folder: Path, files: pl.DataFrame, project: Project
 ) -> pl.DataFrame:
     """Return a row a record that was accepted, with its part and its row in there."""
+    import numpy as np
     import polars as pl
+    import pyarrow as pa
 
     group, by = project.settings.splits.group, project.settings.subsets.by
     more = ["raw_sha256"] if any(each.sha256 for each in project.removals) else []
-    frames, first = [], 0
-    for number, part in enumerate(parts):
-        table = _open(part.accepted(folder))
-        if table is not None:
-            names = {name for name in table.schema.names if name.startswith("_")} - LEFT
-            wanted = [*dict.fromkeys((*PUBLISHED, *more, *sorted(names), *_column(group)))]
-            frame = pl.DataFrame(pl.from_arrow(table.select(wanted))).with_row_index("part_row")
-            if by:
-                value = pl.Series(pl.from_arrow(table[by]))
-                frame = frame.with_columns(_subset=value.cast(pl.String))
-            record = pl.col("part_row").cast(pl.Int64) + first
-            frames.append(frame.with_columns(record=record, part=pl.lit(number, pl.Int32)))
-        first += part.accepted_records
-    if not frames:
+    tables = [_open(part.accepted(folder)) for part in parts]
+    some = [table for table in tables if table is not None]
+    if not some:
         return files.clear()
-    facts = pl.concat(frames)
+    names = {name for name in some[0].schema.names if name.startswith("_")} - LEFT
+    wanted = [*dict.fromkeys((*PUBLISHED, *more, *sorted(names), *_column(group)))]
+    whole = pa.concat_tables(table.select(wanted) for table in some)
+    counts = [part.accepted_records for part in parts]
+    starts = np.repeat(np.cumsum(counts) - counts, counts)
+    number = np.arange(len(whole))
+    facts = pl.DataFrame(pl.from_arrow(whole)).with_columns(
+        part_row=(number - starts).astype(np.uint32),
+        record=number,
+        part=np.repeat(np.arange(len(parts), dtype=np.int32), counts),
+    )
+    if by:
+        value = pl.Series(pl.from_arrow(pa.concat_tables(table.select([by]) for table in some)[by]))
+        facts = facts.with_columns(_subset=value.cast(pl.String))
     private = {name: name[1:] for name in facts.columns if name.startswith("_")}
     facts = facts.rename(private | {TEXT: "text_digest"})
     return _of_whole_files(facts, files)
