@@ -103,7 +103,7 @@ def rebuild(setting: Setting) -> list[str]:
             file.write(" Sekali lagi.")
         other = ours.build(project, setting.workers).seconds
         times["nothing changed"].append(same / anew)
-        times["one file changed"].append((other - start) / max(anew - start, 0.001))
+        times["one file changed"].append(_net(other, start) / _net(anew, start))
     lines = [f"{what}: {_ratios(seen)} of a fresh build" for what, seen in times.items()]
     return [f"{files:,} files of {LARGE // 1000} kB", *lines]
 
@@ -156,7 +156,7 @@ def growth(setting: Setting, smallest: float | None = None) -> list[str]:
     for times in SIZES:
         project = setting.corpus(f"times{times}", smallest * times)
         runs = [setting.fresh(project) for _ in range(setting.rounds)]
-        net = max(statistics.median(run.seconds for run in runs) - start, 0.001)
+        net = _net(statistics.median(run.seconds for run in runs), start)
         rows.append((smallest * times, net, max(run.peak for run in runs)))
     lines = _plot("time, start-up taken off", [(size, net) for size, net, _ in rows])
     if rows[0][1] < start / 2:
@@ -182,6 +182,11 @@ def fingerprints(setting: Setting) -> list[str]:
         "peak memory, PSS", [(size, peak) for size, _, peak, _ in rows], "million records"
     )
     return [*told, *lines, f"peak memory {rows[-1][2] / 2**30:.2f} GiB"]
+
+
+def _net(seconds: float, start: float) -> float:
+    """Return what is left once the start is taken off, and never nothing."""
+    return max(seconds - start, 0.001)
 
 
 def _plot(what: str, points: list[tuple[float, float]], unit: str = "MB") -> list[str]:
