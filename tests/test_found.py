@@ -215,9 +215,14 @@ def test_a_large_change_is_searched_whole(tmp_path: Path, searches: Counter[str]
     assert searches == {"find": 2}
 
 
-@pytest.mark.parametrize("what", ["cut", "flipped", "gone", "part", "touched", "least"])
-def test_what_does_not_hold_is_not_used(tmp_path: Path, searches: Counter[str], what: str) -> None:
-    """A damaged memory, a part that is not what it was, another similarity: all is searched."""
+@pytest.mark.parametrize("what", ["cut", "flipped", "gone", "part", "touched", "least", "source"])
+def test_what_does_not_hold_is_not_used(
+    tmp_path: Path, searches: Counter[str], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A damaged memory, a part that is not what it was, another similarity: all is searched.
+
+    So it is by another version of imprint, whose parts have other keys and the same texts.
+    """
     corpus = Corpus(tmp_path, 3, files=1, texts=1)
     for name in ("a", "b"):
         corpus.files[name] = [corpus.text() for _ in range(150)]
@@ -238,6 +243,8 @@ def test_what_does_not_hold_is_not_used(tmp_path: Path, searches: Counter[str], 
             sketches.unlink()
         case "touched":
             sketches.write_bytes(sketches.read_bytes())
+        case "source":
+            monkeypatch.setattr(found, "own_digest", lambda: "another")
     parts, facts = corpus.build()
     least = Fraction(3, 5) if what == "least" else HALF
     pairs = found.find(parts, corpus.folder, facts, least, Here())

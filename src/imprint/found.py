@@ -6,13 +6,17 @@ looked at. What is found is what a whole search finds.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+import msgspec
+
 from imprint import near
 from imprint.again import KINDS, Change, Texts, holding
 from imprint.digests import each_once
+from imprint.manifest import own_digest, tools
 from imprint.pairs import together
 from imprint.parts import TEXT, Part, stamps
 from imprint.propose import ranked, sizes_of
@@ -41,8 +45,8 @@ TURNED = [1, 0, 2, 4, 3]
 class Found(NamedTuple):
     """What a search found, and among which texts."""
 
-    least: str
-    """The similarity that mattered."""
+    terms: str
+    """Digest of the similarity that mattered, of the tools, and of this source."""
     keys: tuple[str, ...]
     """Of the parts."""
     accepted: Numbers
@@ -72,7 +76,7 @@ class Found(NamedTuple):
         words = np.zeros(numbered(parts)[1], np.uint32)
         words[facts["record"].to_numpy()] = facts["words"].to_numpy()
         return cls(
-            str(least),
+            _terms(least),
             tuple(part.key for part in parts),
             np.array([part.accepted_records for part in parts]),
             np.array([stamps(part, folder) for part in parts]),
@@ -96,10 +100,10 @@ class Found(NamedTuple):
 
         try:
             with path.open("rb") as file, np.load(file) as held:
-                least, keys, *rest = (held[name] for name in cls._fields)
+                terms, keys, *rest = (held[name] for name in cls._fields)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
-        return cls(str(least), tuple(keys.tolist()), *rest)
+        return cls(str(terms), tuple(keys.tolist()), *rest)
 
     def parts(self) -> list[Part]:
         """Return the parts, of which no more is known than what their files are."""
@@ -121,7 +125,7 @@ def find(
     """
     memory = folder.with_name(f"{folder.name}.pairs")
     before, pairs = Found.read(memory), None
-    if before is not None and before.least == str(least):
+    if before is not None and before.terms == _terms(least):
         change = _change(before, parts, folder, facts, float(least))
         if change is not None:
             pairs = _again(before, change, least, processes)
@@ -129,6 +133,11 @@ def find(
         pairs = near.find(parts, folder, facts, least, processes)
     Found.of(parts, folder, facts, least, pairs).write(memory)
     return pairs
+
+
+def _terms(least: Fraction) -> str:
+    """Return a digest of all that decides which pairs are alike, beside their texts."""
+    return hashlib.sha256(msgspec.json.encode([str(least), tools(), own_digest()])).hexdigest()
 
 
 def _again(before: Found, change: Change, least: Fraction, processes: Engine) -> pl.DataFrame:
