@@ -320,7 +320,8 @@ def _pieces(whole: Gather, proposals: int) -> Iterator[Gather]:
 
     some = [np.zeros(0, np.uint64)]
     some += (
-        np.load(path, mmap_mode="r")[::SAMPLED] for path in (*whole.by_sketches, *whole.by_bands)
+        np.load(path, mmap_mode="r")[::SAMPLED].copy()  # a view would keep all of the file mapped
+        for path in (*whole.by_sketches, *whole.by_bands)
     )
     firsts = ascending(np.concatenate(some)) >> np.uint64(RECORD_BITS)
     pieces = math.ceil(proposals / ENTRIES)

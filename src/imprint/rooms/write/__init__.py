@@ -171,10 +171,12 @@ def write_group(task: WriteGroup) -> Written:
     Columns that repeat are dictionary-encoded; language, source and raw file carry statistics, so
     that a reader can skip; there is a page index.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     start = time.perf_counter()
     task.path.parent.mkdir(parents=True, exist_ok=True)
+    pa.default_memory_pool().release_unused()  # pieces as large as these find no room among it
     schema = task.record.arrow.with_metadata(task.record.huggingface_metadata())
     tags = [name for name in ("language", "source", "raw_file") if name in schema.names]
     table = _gather(task.group, schema)
