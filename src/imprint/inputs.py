@@ -239,7 +239,7 @@ def _known(given: RawInput, sha256: str, surveys: Mapping[str, Survey], before: 
     survey = surveys.get(given.file.raw_file)
     if survey is None and given.file.bytes >= BIG:
         survey = before.surveys.get(_survey_key(given.options, sha256))
-    return dataclasses.replace(given, sha256=sha256, survey=survey)
+    return RawInput(given.file, sha256, given.options, survey, given.sidecar)
 
 
 def hash_files(files: Sequence[RawFile]) -> list[str]:

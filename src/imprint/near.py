@@ -7,6 +7,7 @@ what they share is counted. So nothing is taken for alike by chance, and little 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any
 
 from imprint.digests import ascending
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 PAIRS, TOGETHER = 8_000, 4_000
 """Pairs of one task, whose sketches are read at once, and those whose texts are: some 20 MB.
 Chosen; 14 bits have to be enough to number them."""
+
+PAIRS_LEAST, SHARED = 500, 4
+"""Pairs that are worth a task, and tasks into which even few are divided, so that no core waits."""
 
 PAIR_BYTES = 1_000
 """What verifying a pair is worth in bytes of work: most are told by their sketches. Measured."""
@@ -85,16 +89,17 @@ def count(
         least: the similarity that matters.
         processes: what runs the tasks.
     """
+    import numpy as np
     import polars as pl
 
+    if not len(pairs):
+        return none()
     firsts, _ = numbered(parts)
     paths = tuple(part.accepted(folder) for part in parts)
-    tasks = [
-        Verify(pairs[n : n + PAIRS], paths, firsts, float(least))
-        for n in range(0, len(pairs), PAIRS)
-    ]
+    number = max(math.ceil(len(pairs) / PAIRS), min(SHARED, len(pairs) // PAIRS_LEAST))
+    tasks = [Verify(each, paths, firsts, float(least)) for each in np.array_split(pairs, number)]
     found = [pl.DataFrame(each) for each in processes.run(verify, tasks, len(pairs) * PAIR_BYTES)]
-    return pl.concat([none(), *found])
+    return pl.concat(found)
 
 
 def none() -> pl.DataFrame:
