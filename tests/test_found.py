@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imprint import again, found, near, propose
-from imprint.digests import each_once
 from imprint.engine import Here
 from imprint.parts import HASHES, TEXT, WORDS, Part, Sink, with_sketches, write_sketches
 from imprint.rooms.sketch import sketch
@@ -176,15 +175,12 @@ def test_where_all_came_all_is_proposed(
         corpus.files["0"] += (" ".join([*begin, *corpus.words(n)]) for n in (400, 900, 1400))
     parts, facts = corpus.build()
     order, total = propose.ranked(facts).astype(np.int64), sum(map(len, corpus.files.values()))
-    words = np.zeros(total, np.uint32)
-    words[facts["record"].to_numpy()] = facts["words"].to_numpy()
     none = again.Texts.of(parts, corpus.folder, order[:0], order[:0])
     new = again.Texts.of(parts, corpus.folder, order, order)
     sizes = propose.sizes_of(facts, total, 0.5)
-    change = again.Change(none, new, order, order[:0], words, sizes, 0.5)
-    sides = [change.proposed(kind) for kind in again.KINDS]
-    assert not any(len(otherwise) for _, otherwise in sides)
-    found_again = each_once(np.concatenate([pairs for pairs, _ in sides]))
+    change = again.Change(none, new, order, order[:0], sizes, 0.5)
+    found_again, otherwise = change.proposed()
+    assert not len(otherwise)
     proposed = propose.proposed(parts, corpus.folder, facts, 0.5, Here())
     assert found_again.tolist() == proposed.tolist()
 

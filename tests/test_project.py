@@ -282,4 +282,5 @@ def test_short_tags_are_known_without_tables() -> None:
     two = {tag for tag in shortest() if len(tag) == 2}
     assert two == {tag for tag in right if langcodes.standardize_tag(tag) == tag}
     assert all(langcodes.standardize_tag(tag) == tag for tag in shortest())
+    assert all(language(tag) is None for tag in shortest())
     assert language("iw") == ('its shortest form, "he"', 'write "he"')

@@ -9,17 +9,14 @@ one, which are paired with their neighbours only.
 from __future__ import annotations
 
 import dataclasses
-import mmap
-import os
 from typing import TYPE_CHECKING, Self
 
 from imprint.digests import ascending, each_once
-from imprint.near import runs
 from imprint.pairs import apart, compared
 from imprint.parts import Part
 from imprint.propose import in_several, often_enough, pairs_of, tallied
 from imprint.rooms.sketch import ROW_BITS
-from imprint.rows import numbered
+from imprint.rows import entry_rows, having, numbered, sketched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,11 +25,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from imprint.propose import Proposals
     from imprint.rooms.shingles import Hashes, Numbers
 
     Kind = Callable[[Part, Path], Path]
-    Proposals = tuple[Hashes, Numbers]
-    Places = tuple[Hashes, Numbers]
+    Places = tuple[Numbers, Numbers]
 
 RANK_BITS = 32
 """Of the rank of a text, behind the place of a hash among those that are looked at."""
@@ -68,8 +65,8 @@ class Texts:
         for part, first in zip(self.parts, numbered(self.parts)[0], strict=True):
             rows = np.isin(self.numbers[first : first + part.accepted_records], some)
             if rows.any():
-                entries = _entries(kind(part, self.folder))
-                found.append(entries[rows[_rows(entries)]] >> np.uint64(ROW_BITS))
+                entries = sketched(kind(part, self.folder))
+                found.append(entries[rows[entry_rows(entries)]] >> np.uint64(ROW_BITS))
         return each_once(np.concatenate(found))
 
     def proposals(
@@ -91,19 +88,19 @@ class Texts:
         for part, first in zip(self.parts, numbered(self.parts)[0], strict=True):
             path = kind(part, self.folder)
             if path not in held:
-                held[path] = _places(path, hashes)
+                held[path] = having(path, hashes)
             places, rows = held[path]
             texts = self.numbers[first + rows]
             here = texts >= 0
-            keys.append(places[here] << np.uint64(RANK_BITS) | ranks[texts[here]])
+            keys.append(places[here].astype(np.uint64) << np.uint64(RANK_BITS) | ranks[texts[here]])
         every = ascending(np.concatenate(keys))
         every = every[in_several(every >> np.uint64(RANK_BITS))]
-        places = every >> np.uint64(RANK_BITS)
+        groups = every >> np.uint64(RANK_BITS)
         texts = self.order[every & np.uint64((1 << RANK_BITS) - 1)]
         due = np.ones(len(texts), bool)
         if kind is Part.sketches:
-            due = compared(hashes[places], words[texts])
-        return tallied(pairs_of(places, texts.astype(np.uint32), due))
+            due = compared(hashes[groups], words[texts])
+        return tallied(pairs_of(groups, texts.astype(np.uint32), due))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,78 +112,46 @@ class Change:
     came: Numbers
     went: Numbers
     """The numbers of these texts."""
-    words: npt.NDArray[np.uint32]
-    """Of each text, by its number."""
     sizes: npt.NDArray[np.uint32]
-    """Of the new ones, as `propose.sizes_of` gives them."""
+    """Of the new ones, as `propose.sizes_of` gives them; of the others the words alone."""
     least: float
 
-    def proposed(self, kind: Kind) -> tuple[Hashes, Hashes]:
+    def proposed(self) -> tuple[Hashes, Hashes]:
         """Return the pairs with a text that came that are proposed often enough.
 
         And those of texts that stayed which are proposed more or less often than before.
         """
         import numpy as np
 
-        gone, new = self.old.hashes(kind, self.went), self.new.hashes(kind, self.came)
-        hashes = each_once(np.concatenate([gone, new]))
-        held: dict[Path, Places] = {}
-        was = self.old.proposals(kind, hashes, held, self.words)
-        now = self.new.proposals(kind, hashes, held, self.words)
-        pairs = each_once(np.concatenate([was[0], now[0]]))
-        counts = np.zeros((2, len(pairs)), np.int64)
-        for each, (some, often) in zip(counts, (was, now), strict=True):
-            each[np.searchsorted(pairs, some)] = often
-        came, went = holding(pairs, self.came), holding(pairs, self.went)
-        otherwise = pairs[(counts[0] != counts[1]) & ~came & ~went]
-        return self._enough(kind, pairs[came], counts[1][came]), otherwise
+        new, otherwise = [], []
+        for kind in KINDS:
+            hashes = [self.old.hashes(kind, self.went), self.new.hashes(kind, self.came)]
+            both = each_once(np.concatenate(hashes))
+            held: dict[Path, Places] = {}
+            was = self.old.proposals(kind, both, held, self.sizes[0])
+            now = self.new.proposals(kind, both, held, self.sizes[0])
+            pairs = each_once(np.concatenate([was[0], now[0]]))
+            counts = np.zeros((2, len(pairs)), np.int64)
+            for each, (some, often) in zip(counts, (was, now), strict=True):
+                each[np.searchsorted(pairs, some)] = often
+            came, went = holding(pairs, self.came), holding(pairs, self.went)
+            new.append((pairs[came], counts[1][came]))
+            otherwise.append(pairs[(counts[0] != counts[1]) & ~came & ~went])
+        return often_enough(new[0], new[1], self.sizes, self.least), each_once(
+            np.concatenate(otherwise)
+        )
 
     def still(self, pairs: Hashes) -> npt.NDArray[np.bool_]:
         """Say of some pairs of texts that stayed which are proposed often enough now."""
         import numpy as np
 
-        found = []
+        now = []
         for kind in KINDS:
             hashes = self.new.hashes(kind, apart(pairs)[0])
-            every, counts = self.new.proposals(kind, hashes, {}, self.words)
+            every, counts = self.new.proposals(kind, hashes, {}, self.sizes[0])
             some = np.isin(every, pairs)
-            found.append(self._enough(kind, every[some], counts[some]))
-        return np.isin(pairs, np.concatenate(found))
-
-    def _enough(self, kind: Kind, pairs: Hashes, counts: Numbers) -> Hashes:
-        """Return the pairs that were proposed often enough."""
-        if kind is Part.bands:
-            return pairs[counts > 1]
-        return pairs[often_enough(pairs, counts, self.sizes, self.least)]
-
-
-def _entries(path: Path) -> Hashes:
-    """Return the entries of a file, which are read where they are asked for."""
-    import numpy as np
-
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        if not size:
-            return np.zeros(0, np.uint64)
-        return np.frombuffer(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ), "<u8")
-
-
-def _rows(entries: Hashes) -> Numbers:
-    """Return the row in its part of each entry."""
-    import numpy as np
-
-    return (entries & np.uint64((1 << ROW_BITS) - 1)).astype(np.int64)
-
-
-def _places(path: Path, hashes: Hashes) -> Places:
-    """Return which of some hashes, in ascending order, a file has, and in which rows."""
-    import numpy as np
-
-    entries, low = _entries(path), hashes << np.uint64(ROW_BITS)
-    starts = np.searchsorted(entries, low)
-    ends = np.searchsorted(entries, low | np.uint64((1 << ROW_BITS) - 1), "right")
-    places = np.repeat(np.arange(len(hashes), dtype=np.uint64), ends - starts)
-    return places, _rows(entries[runs(starts, ends - starts)])
+            now.append((every[some], counts[some]))
+        return np.isin(pairs, often_enough(now[0], now[1], self.sizes, self.least))
 
 
 def holding(pairs: Hashes, some: Numbers) -> npt.NDArray[np.bool_]:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import msgspec
 
 from imprint import near
-from imprint.again import KINDS, Change, Texts, holding
-from imprint.digests import each_once
+from imprint.again import Change, Texts, holding
 from imprint.manifest import own_digest, tools
 from imprint.pairs import together
 from imprint.parts import TEXT, Part, stamps
@@ -142,13 +141,11 @@ def _terms(least: Fraction) -> str:
 
 def _again(before: Found, change: Change, least: Fraction, processes: Engine) -> pl.DataFrame:
     """Return the pairs that are alike, from those that were before."""
-    import numpy as np
     import polars as pl
 
     given = change.new.parts, change.new.folder
-    proposed, otherwise = zip(*(change.proposed(kind) for kind in KINDS), strict=True)
-    new = near.count(*given, each_once(np.concatenate(proposed)), least, processes)
-    moved = each_once(np.concatenate(otherwise))
+    proposed, moved = change.proposed()
+    new = near.count(*given, proposed, least, processes)
     alike = near.count(*given, moved, least, processes)
     if len(alike):
         pairs = together(alike["left"].to_numpy(), alike["right"].to_numpy())
@@ -197,12 +194,11 @@ def _change(
     if (len(came) + len(went)) * FEW > len(order):
         return None
     texts[went] = total + np.arange(len(went))
-    words = np.zeros(total + len(went), np.uint32)
-    words[texts] = before.words
-    words[facts["record"].to_numpy()] = facts["words"].to_numpy()
+    sizes = sizes_of(facts, total + len(went), least)
+    sizes[0, texts] = before.words
     old = Texts.of(past, folder, before.records, texts)
     new = Texts.of(parts, folder, order, order)
-    return Change(old, new, came, texts[went], words, sizes_of(facts, total, least), least)
+    return Change(old, new, came, texts[went], sizes, least)
 
 
 def _still(before: Found, parts: Sequence[Part], order: Numbers, total: int) -> Numbers:

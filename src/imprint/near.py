@@ -16,7 +16,7 @@ from imprint.parts import SKETCH, WORDS, Part
 from imprint.propose import proposed
 from imprint.rooms.shingles import EXACT_BITS, WIDTH, distinct, shingles
 from imprint.rooms.sketch import HASH_BITS, limits
-from imprint.rows import column, numbered
+from imprint.rows import column, numbered, runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -189,11 +189,3 @@ def _shared(
     every = ascending(np.concatenate(keys))
     twice = every[1:][every[1:] == every[:-1]] >> np.uint64(EXACT_BITS)
     return np.bincount(twice.astype(np.int64), minlength=len(sides[0])), counts
-
-
-def runs(starts: Numbers, sizes: Numbers) -> Numbers:
-    """Return the numbers from each start on, so many of each."""
-    import numpy as np
-
-    skipped = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
-    return np.asarray(skipped + np.arange(len(skipped)))

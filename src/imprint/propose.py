@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from imprint.engine import Engine
     from imprint.rooms.shingles import Hashes, Numbers
 
+    Proposals = tuple[Hashes, Numbers]
+
 ENTRIES = 500_000
 """Entries of sketches, or proposals, that are sorted at once: some 100 MB. Measured: with fewer
 more time goes into reading, with more a core is left without work."""
@@ -167,35 +169,36 @@ def proposed(
 
 
 def gather(argument: Gather) -> Hashes:
-    """Return the pairs that were proposed often enough, in ascending order.
-
-    The hashes of sketches propose often what is alike, and bands more than once.
-    """
+    """Return the pairs of a range of records that were proposed often enough, in order."""
     import numpy as np
 
     sizes = np.load(argument.scratch / SIZES, mmap_mode="r")
-    pairs, counts = _tally(argument, argument.by_sketches)
-    often = pairs[often_enough(pairs, counts, sizes, argument.least)]
-    pairs, counts = _tally(argument, argument.by_bands)
-    return np.asarray(np.union1d(often, pairs[counts > 1]))
+    by_sketches = _tally(argument, argument.by_sketches)
+    return often_enough(by_sketches, _tally(argument, argument.by_bands), sizes, argument.least)
 
 
 def often_enough(
-    pairs: Hashes, counts: Numbers, sizes: npt.NDArray[np.uint32], least: float
-) -> Numbers:
-    """Return which pairs the hashes of sketches proposed as often as what is alike, in order.
+    by_sketches: Proposals, by_bands: Proposals, sizes: npt.NDArray[np.uint32], least: float
+) -> Hashes:
+    """Return the pairs that were proposed often enough, in ascending order.
+
+    The hashes of sketches propose often what is alike, and bands more than once.
 
     Args:
-        pairs: each as one number.
-        counts: how often each was proposed.
+        by_sketches: pairs, each as one number, and how often each was proposed.
+        by_bands: the same.
         sizes: of all records, as `sizes_of` gives them.
         least: the similarity that matters.
     """
     import numpy as np
 
+    pairs, counts = by_sketches
     left, right = apart(pairs)
     hopeful = np.flatnonzero(counts >= np.minimum(sizes[2][left], sizes[2][right]))
-    return np.asarray(hopeful[likely(pairs[hopeful], counts[hopeful], sizes, least)])
+    pairs, counts = pairs[hopeful], counts[hopeful]
+    often = pairs[likely(pairs, counts, sizes, least)]
+    pairs, counts = by_bands
+    return np.asarray(np.union1d(often, pairs[counts > 1]))
 
 
 def _rank(facts: pl.DataFrame, records: int, least: float, scratch: Path) -> None:
@@ -330,7 +333,7 @@ def _pieces(whole: Gather, proposals: int) -> Iterator[Gather]:
         yield dataclasses.replace(whole, low=low, high=high)
 
 
-def _tally(argument: Gather, paths: Sequence[Path]) -> tuple[Hashes, Numbers]:
+def _tally(argument: Gather, paths: Sequence[Path]) -> Proposals:
     """Return the pairs that were proposed for a range of records, and how often each was."""
     import numpy as np
 
@@ -343,7 +346,7 @@ def _tally(argument: Gather, paths: Sequence[Path]) -> tuple[Hashes, Numbers]:
     return tallied(ascending(np.concatenate(found)))
 
 
-def tallied(pairs: Hashes) -> tuple[Hashes, Numbers]:
+def tallied(pairs: Hashes) -> Proposals:
     """Return pairs in ascending order each once, and how often each was there."""
     import numpy as np
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from imprint.errors import Fault, ProjectError
 from imprint.fingerprint import MOST, START_BYTES, Fingerprint
-from imprint.near import runs
 from imprint.pairs import apart, together
 from imprint.parts import SKETCH
 from imprint.rooms.shingles import WIDTH
-from imprint.rooms.sketch import HASH_BITS, ROW_BITS, limits
-from imprint.rows import column, numbered
+from imprint.rooms.sketch import HASH_BITS, limits
+from imprint.rows import column, having, numbered
 from imprint.settings import glob_matches
 from imprint.swap import machine_faults, write_file
 
@@ -219,14 +218,8 @@ def _alike(
     sizes[:, facts["record"].to_numpy()] = facts["words"], facts["hashes"]
     pairs = [np.zeros(0, np.uint64)]
     for part, first in zip(parts, firsts, strict=True):
-        path = part.sketches(folder)
-        if not path.stat().st_size:
-            continue
-        entries = np.memmap(path, "<u8", mode="r")
-        low = np.searchsorted(entries, hashes << np.uint64(ROW_BITS))
-        size = np.searchsorted(entries, hashes + np.uint64(1) << np.uint64(ROW_BITS)) - low
-        rows = entries[runs(low, size)] & np.uint64((1 << ROW_BITS) - 1)
-        pairs.append(together(np.repeat(owners, size), rows + np.uint64(first)))
+        places, rows = having(part.sketches(folder), hashes)
+        pairs.append(together(owners[places], rows + first))
     found, shared = np.unique(np.concatenate(pairs), return_counts=True)
     owner, record = apart(found)
     taking = sizes[0][record] > 0

@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from imprint.digests import DIGEST_BYTES, said
+from imprint.rooms.sketch import ROW_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from imprint.parts import Part
-    from imprint.rooms.shingles import Numbers
+    from imprint.rooms.shingles import Hashes, Numbers
 
 
 def said_in(parts: Sequence[Path], kept: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
@@ -107,3 +108,37 @@ def column(parts: Sequence[Path], firsts: Sequence[int], needed: Numbers, name: 
                 found.append(batch[name].take(pa.array(within)))
                 start += len(batch)
     return pa.concat_arrays(found)
+
+
+def sketched(path: Path) -> Hashes:
+    """Return the entries of a file of sketches or bands, mapped and not read."""
+    import numpy as np
+
+    if not path.stat().st_size:
+        return np.zeros(0, np.uint64)
+    return np.memmap(path, "<u8", mode="r")
+
+
+def entry_rows(entries: Hashes) -> Numbers:
+    """Return the row in its part of each entry of a sketch."""
+    import numpy as np
+
+    return (entries & np.uint64((1 << ROW_BITS) - 1)).astype(np.int64)
+
+
+def having(path: Path, hashes: Hashes) -> tuple[Numbers, Numbers]:
+    """Return which of some hashes a file of sketches or bands has: places of these, and rows."""
+    import numpy as np
+
+    entries, low = sketched(path), hashes << np.uint64(ROW_BITS)
+    starts = np.searchsorted(entries, low)
+    sizes = np.searchsorted(entries, low | np.uint64((1 << ROW_BITS) - 1), "right") - starts
+    return np.repeat(np.arange(len(hashes)), sizes), entry_rows(entries[runs(starts, sizes)])
+
+
+def runs(starts: Numbers, sizes: Numbers) -> Numbers:
+    """Return the numbers from each start on, so many of each."""
+    import numpy as np
+
+    skipped = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+    return np.asarray(skipped + np.arange(len(skipped)))

@@ -176,7 +176,7 @@ def write_group(task: WriteGroup) -> Written:
 
     start = time.perf_counter()
     task.path.parent.mkdir(parents=True, exist_ok=True)
-    pa.default_memory_pool().release_unused()  # pieces as large as these find no room among it
+    pa.default_memory_pool().release_unused()  # in pieces that are too small here
     schema = task.record.arrow.with_metadata(task.record.huggingface_metadata())
     tags = [name for name in ("language", "source", "raw_file") if name in schema.names]
     table = _gather(task.group, schema)
