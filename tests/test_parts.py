@@ -117,6 +117,19 @@ def damage(project: Path, word: bytes) -> Path:
     raise AssertionError(word)
 
 
+def test_a_part_holds_a_text_twice_only_where_it_was_changed(tmp_path: Path) -> None:
+    """What a text was before is kept of those that are others now, and takes no room else."""
+    sizes = []
+    for name, changed in (("same", "Pasukan CSTO"), ("other", "Pasukan CTSO")):
+        text = f"{changed} tiba di kota.\n" + "Hujan turun semalaman di desa itu.\n" * 3000
+        folder = tmp_path / name
+        project = make(folder, {"a.txt": text}, errata=declared([POOL[0]]))
+        imprint.build(project)
+        parts = (folder / "build" / "cache" / "parts").glob("*.arrow")
+        sizes.append(sum(part.stat().st_size for part in parts))
+    assert len(text) < sizes[0] < 1.5 * len(text) < 2 * len(text) < sizes[1]
+
+
 def test_a_damaged_part_is_made_anew(tmp_path: Path) -> None:
     """A part that is not what the last build left is read, and made anew where it is damaged."""
     project = make(tmp_path / "p", {**TEXTS})

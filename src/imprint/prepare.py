@@ -293,6 +293,7 @@ def _without_text(batch: pa.RecordBatch, *, paragraphs: bool) -> pa.RecordBatch:
 
 def _with_digests(batch: pa.RecordBatch, record: RecordSchema) -> pa.RecordBatch:
     """Return the published columns, and what settle needs to know of each record."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -300,8 +301,10 @@ def _with_digests(batch: pa.RecordBatch, record: RecordSchema) -> pa.RecordBatch
     texts = text_digests(published["text"])
     rows = row_digests(published, texts)
     changed = pc.not_equal(batch[BEFORE], published["text"])
+    # Taken, as if_else leaves the bytes of what it makes null: half of what a part was.
+    at = pc.if_else(changed, pa.array(np.arange(len(batch))), pa.scalar(None, pa.int64()))
     private = {
-        BEFORE: pc.if_else(changed, batch[BEFORE], pa.scalar(None, pa.string())),
+        BEFORE: batch[BEFORE].take(at),
         "_document": batch["_document"],
         "_raw_bytes": batch["_raw_bytes"],
         TEXT: texts,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imprint.digests import ascending, each_once
+from imprint.digests import each_once
 from imprint.rooms.shingles import (
     EXACT_BITS,
     FIRST,
@@ -62,7 +62,7 @@ class Sketched(NamedTuple):
     hashes: Hashes
     """`HASH_BITS` of each, text by text, in ascending order."""
     sketches: Hashes
-    """The same as entries, in ascending order: the hash, then `ROW_BITS` of the row."""
+    """The same as entries, in no order: the hash, then `ROW_BITS` of the row."""
     bands: Hashes
     """An entry for each band, likewise."""
 
@@ -81,19 +81,17 @@ def sketch(text: pa.Array, first: int) -> Sketched:
         below = limits(found.counts)
         low = np.flatnonzero(found.hashes < np.repeat(below, found.counts))
         place = np.searchsorted(np.cumsum(found.counts), low, "right")
-        high = found.hashes[low] >> np.uint64(64 - HASH_BITS) << np.uint64(ROW_BITS)
-        entries.append(high | (place + start).astype(np.uint64))
+        rows = (place + start).astype(np.uint64) << np.uint64(HASH_BITS)
+        entries.append(rows | found.hashes[low] >> np.uint64(64 - HASH_BITS))
         totals.append(np.bincount(place, minlength=len(found.counts)))
         words.append(found.words)
     every = each_once(np.concatenate(entries))
     every, size = _without_repeats(text, every, np.concatenate(totals), np.concatenate(words))
-    row = every & np.uint64((1 << ROW_BITS) - 1)
-    by_row = ascending(row << np.uint64(HASH_BITS) | every >> np.uint64(ROW_BITS))
-    rows, hashes = by_row >> np.uint64(HASH_BITS), by_row & np.uint64((1 << HASH_BITS) - 1)
-    counts = np.bincount(rows.astype(np.int64), minlength=len(text))
-    bands = ascending(_bands(rows.astype(np.int64), hashes, len(text)))
-    number = np.uint64(first)
-    return Sketched(size, counts, hashes, every + number, bands + number)
+    rows, hashes = every >> np.uint64(HASH_BITS), every & np.uint64((1 << HASH_BITS) - 1)
+    number, places = np.uint64(first), rows.astype(np.int64)
+    counts = np.bincount(places, minlength=len(text))
+    bands = _bands(places, hashes, len(text)) + number
+    return Sketched(size, counts, hashes, hashes << np.uint64(ROW_BITS) | rows + number, bands)
 
 
 def _without_repeats(
@@ -106,7 +104,7 @@ def _without_repeats(
 
     Args:
         text: n strings.
-        entries: of all sketches, as they would be.
+        entries: the row and the hash of all that would be in a sketch, in ascending order.
         totals: how many there were of each text before each was taken once: n.
         words: of each text: n.
 
@@ -117,7 +115,7 @@ def _without_repeats(
     import numpy as np
     import pyarrow as pa
 
-    row = (entries & np.uint64((1 << ROW_BITS) - 1)).astype(np.int64)
+    row = (entries >> np.uint64(HASH_BITS)).astype(np.int64)
     shingled = np.maximum(words - (WIDTH - 1), 0)
     due = np.minimum(np.maximum(FULL, shingled // RATE), shingled)
     once = np.bincount(row, minlength=len(text))
@@ -131,8 +129,8 @@ def _without_repeats(
         each = distinct(shingles(text.take(pa.array(rows))))
         below = limits(each.counts) >> np.uint64(64 - EXACT_BITS)
         low = each.hashes < np.repeat(below, each.counts)
-        high = each.hashes[low] >> np.uint64(EXACT_BITS - HASH_BITS) << np.uint64(ROW_BITS)
-        found.append(high | np.repeat(rows, each.counts)[low].astype(np.uint64))
+        high = np.repeat(rows, each.counts)[low].astype(np.uint64) << np.uint64(HASH_BITS)
+        found.append(high | each.hashes[low] >> np.uint64(EXACT_BITS - HASH_BITS))
         words[rows] = np.minimum(words[rows], each.counts + WIDTH - 1)
     return each_once(np.concatenate(found)), words
 
