@@ -15,7 +15,7 @@ import multiprocessing.forkserver
 import os
 import sys
 import threading
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from imprint.errors import Fault, MachineError, UsageError
@@ -121,7 +121,7 @@ class Local:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._pool: concurrent.futures.ProcessPoolExecutor | None = None
+        self._pool: ProcessPoolExecutor | None = None
 
     def run(
         self, task: Callable[[Argument], Result], arguments: Sequence[Argument], size: int = LARGE
@@ -140,23 +140,24 @@ class Local:
             self._started()
         return map(task, arguments) if starts is None else self._in_threads(task, arguments)
 
-    def _started(self) -> concurrent.futures.ProcessPoolExecutor:
+    def _started(self) -> ProcessPoolExecutor:
         """Start the processes; what they import first, they import while this one goes on."""
-        self._pool = pool = concurrent.futures.ProcessPoolExecutor(
+        self._pool = pool = ProcessPoolExecutor(
             self.workers,
             mp_context=_context(),
             initializer=_begin,
             initargs=(_spared.is_set(),),
         )
 
-        def start() -> None:
-            """Give each something to do: that starts it."""
-            with contextlib.suppress(RuntimeError):  # closed meanwhile
-                for _ in range(self.workers):
-                    pool.submit(os.getpid)
-
-        threading.Thread(target=start).start()
+        # That starts them.
+        threading.Thread(target=self._give_each, args=(pool, os.getpid)).start()
         return pool
+
+    def _give_each(self, pool: ProcessPoolExecutor, task: Callable[[], object]) -> None:
+        """Give each process something to do; one that is busy may leave it to another."""
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            for _ in range(self.workers):
+                pool.submit(task)
 
     def _in_threads(
         self, task: Callable[[Argument], Result], arguments: Sequence[Argument]
@@ -169,9 +170,11 @@ class Local:
                 threads.shutdown(cancel_futures=True)
 
     def _results(self, results: Iterator[Result]) -> Iterator[Result]:
-        """Yield the results of tasks that have begun."""
+        """Yield the results of tasks that have begun; then free what they took."""
         try:
             yield from results
+            if self._pool is not None:
+                self._give_each(self._pool, _give_back)
         except BrokenProcessPool as error:
             self._pool = None
             raise MachineError(
@@ -330,6 +333,13 @@ def _keep_memory() -> None:
     A build spent a fifth of its time in the system, half of that on fresh pages (measured).
     """
     bytes(KEPT)
+
+
+def _give_back() -> None:
+    """Give the system what is free: this process has nothing to do for now, and the next may."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 def _end_with_parent() -> None:

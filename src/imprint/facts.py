@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from imprint import releases
 from imprint.parts import BEFORE, PLACED, ROW, SKETCH, TEXT
+from imprint.rooms.dedup import beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,7 +85,7 @@ def facts_of(
         return files.clear()
     names = {name for name in some[0].schema.names if name.startswith("_")} - LEFT
     wanted = [*dict.fromkeys((*PUBLISHED, *more, *sorted(names), *_column(group)))]
-    whole = pa.concat_tables(table.select(wanted) for table in some)
+    whole = pa.concat_tables(table.select(wanted) for table in some).combine_chunks()
     counts = [part.accepted_records for part in parts]
     starts = np.repeat(np.cumsum(counts) - counts, counts)
     number = np.arange(len(whole))
@@ -157,9 +158,11 @@ def _of_whole_files(records: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     """
     import polars as pl
 
-    records = records.with_columns(pl.col("raw_file").cast(files["raw_file"].dtype))
-    whole_files = files.filter(pl.col("reason").is_null()).select("file", "raw_file")
-    return records.join(whole_files, on="raw_file", how="inner", maintain_order="left")
+    named = pl.col("raw_file").cast(files["raw_file"].dtype)
+    number = named.to_physical().cast(files["file"].dtype)
+    records = records.with_columns(raw_file=named, file=number)
+    whole = files["reason"].is_null()
+    return records if whole.all() else records.filter(whole.gather(records["file"]))
 
 
 def _ranked(facts: pl.DataFrame, name: pl.Expr, column: str) -> tuple[pl.DataFrame, pl.Series]:
@@ -169,8 +172,8 @@ def _ranked(facts: pl.DataFrame, name: pl.Expr, column: str) -> tuple[pl.DataFra
     facts = facts.with_columns(name.alias(column))
     names = facts[column].unique().sort()
     ranks = pl.DataFrame({column: names}).with_row_index("rank")
-    facts = facts.join(ranks, on=column, how="left", maintain_order="left")
-    return facts.drop(column).rename({"rank": column}), names
+    ranked = beside(facts, ranks, column)
+    return ranked.drop(column).rename({"rank": column}), names
 
 
 def _matched(facts: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
@@ -184,8 +187,7 @@ def _matched(facts: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
     by_id = old.select("id", by_id="split", home="place")
     gone = old.join(facts, on="id", how="anti").unique("place", keep="first", maintain_order=True)
     by_place = gone.select("place", pl.col("split").alias("by_place"))
-    facts = facts.join(by_id, on="id", how="left", maintain_order="left")
-    facts = facts.join(by_place, on="place", how="left", maintain_order="left")
+    facts = beside(beside(facts, by_id, "id"), by_place, "place")
     at_home = (pl.col("place") == pl.col("home")).fill_null(value=False)
     known = pl.coalesce("by_id", "by_place").is_not_null()
     return facts.with_columns(

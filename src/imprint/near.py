@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from imprint.engine import Engine
     from imprint.rooms.shingles import Hashes, Numbers
 
-PAIRS, TOGETHER = 8_000, 4_000
-"""Pairs of one task, whose sketches are read at once, and those whose texts are: some 20 MB.
+PAIRS, TOGETHER = 8_000, 2_000
+"""Pairs of one task, whose sketches are read at once, and those whose texts are: some 10 MB.
 Chosen; 14 bits have to be enough to number them."""
 
 PAIRS_LEAST, SHARED = 500, 4

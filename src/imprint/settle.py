@@ -123,8 +123,9 @@ def settle(
     facts, groups = numbered(facts, settings.splits.group)
     recorded = releases.recorded(project.schema)
     release = releases.highest(recorded, settings.version)
-    facts = with_released(facts, project, release, recorded)
-    sifted = sift(facts, parts, folder, project, processes)
+    known = [with_released(facts, project, release, recorded)]
+    del facts  # sift is to have the only one: there are as many rows as records
+    sifted = sift(known.pop(), parts, folder, project, processes)
     ledger += sifted.ledger
     facts = dedup.number_copies(sifted.facts, declared=bool(settings.read.id))
     draw = release.draw if release else split.mode(facts["document"].n_unique())

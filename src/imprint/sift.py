@@ -171,7 +171,7 @@ def _taken_out(
             break
     facts = facts.filter(pl.col("removal").is_null()).drop("removal")
     texts = facts.select("record", "text_digest").join(like.drop("star"), on="record")
-    facts = facts.join(texts.drop("record"), on="text_digest", how="left", maintain_order="left")
+    facts = dedup.beside(facts, texts.drop("record"), "text_digest")
     close_by = facts.filter(pl.col("removal").is_not_null())
     named = lines(gone, "removed", _reason(project, "named by {}"))
     nearly = _reason(project, "nearly the text that is named by {}")
@@ -196,7 +196,7 @@ def _nearly(
             break
     alike.refuse_lost_sources(told)
     copies = told.select("text_digest", "duplicate_of", "similarity")
-    facts = facts.join(copies, on="text_digest", how="left", maintain_order="left")
+    facts = dedup.beside(facts, copies, "text_digest")
     line = _duplicates(facts, alike.NEAR, "its published text is nearly that of another record")
     kept = facts.filter(pl.col("duplicate_of").is_null()).drop("duplicate_of", "similarity")
     return kept, line
@@ -210,7 +210,7 @@ def _held_back(
 
     if known.is_empty():
         return facts, facts.clear().select("file", "id")
-    facts = facts.join(known, on="text_digest", how="left", maintain_order="left")
+    facts = dedup.beside(facts, known, "text_digest")
     held = facts.filter(pl.col("removal").is_not_null())
     told = (
         "like a text that was taken out by {}; a person has to decide: name it there, or allow it"

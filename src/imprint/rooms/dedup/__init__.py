@@ -35,11 +35,26 @@ def exact(facts: pl.DataFrame) -> pl.DataFrame:
     """
     import polars as pl
 
-    kept = firsts(facts).select("text_digest", kept_id="id", kept_record="record")
-    told = facts.join(kept, on="text_digest", how="left", maintain_order="left")
+    needed = facts.select("record", "id", "text_digest", "released", "raw_bytes", *PATH_ORDER)
+    kept = firsts(needed).select("text_digest", kept_id="id", kept_record="record")
+    told = beside(facts, kept, "text_digest")
     repeats = pl.col("record") != pl.col("kept_record")
     told = told.with_columns(duplicate_of=pl.when(repeats).then("kept_id"))
     return told.drop("kept_id", "kept_record")
+
+
+def beside(facts: pl.DataFrame, told: pl.DataFrame, on: str) -> pl.DataFrame:
+    """Return rows with what is told of the value that they have in a column; else null.
+
+    A left join would copy every column of the rows, and there are as many rows as records.
+
+    Args:
+        facts: n rows with the column.
+        told: a row for each value of the column that something is told of.
+        on: the column.
+    """
+    found = facts.select(on).join(told, on=on, how="left", maintain_order="left")
+    return facts.hstack(found.drop(on))
 
 
 def preference() -> list[pl.Expr | str]:

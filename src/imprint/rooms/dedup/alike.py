@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from imprint.errors import Fault, RawError
-from imprint.rooms.dedup import preference, tie
+from imprint.rooms.dedup import beside, preference, tie
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def drop(facts: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         star=records.gather(stars["better"]),
         duplicate_of=ids.gather(stars["better"]),
     )
-    return facts.join(told, on="record", how="left", maintain_order="left")
+    return beside(facts, told, "record")
 
 
 def through(stars: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -213,7 +213,7 @@ def bind(
         some.with_columns(pl.coalesce("component", "record").alias("component")), "component"
     )
     tied = some.select("record", tied="group")
-    facts = facts.join(tied, on="record", how="left", maintain_order="left")
+    facts = beside(facts, tied, "record")
     return facts.with_columns(group=pl.coalesce("tied", "group")).drop("tied"), cut
 
 

@@ -171,12 +171,10 @@ def write_group(task: WriteGroup) -> Written:
     Columns that repeat are dictionary-encoded; language, source and raw file carry statistics, so
     that a reader can skip; there is a page index.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     start = time.perf_counter()
     task.path.parent.mkdir(parents=True, exist_ok=True)
-    pa.default_memory_pool().release_unused()  # in pieces that are too small here
     schema = task.record.arrow.with_metadata(task.record.huggingface_metadata())
     tags = [name for name in ("language", "source", "raw_file") if name in schema.names]
     table = _gather(task.group, schema)
@@ -215,13 +213,12 @@ def _gather(group: RowGroup, schema: pa.Schema) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    tables = []
-    for piece in group.pieces:
-        with pa.memory_map(str(piece.part)) as file:
-            part = pa.ipc.open_file(file).read_all().select(schema.names)
-            tables.append(part.take(pa.array(piece.rows)))
-    order = np.argsort(np.concatenate([piece.positions for piece in group.pieces]))
-    table = pa.concat_tables(tables).take(pa.array(order))
+    found = [each for piece in group.pieces for each in _taken(piece, schema.names)]
+    order = np.argsort(np.concatenate([positions for _, positions in found]))
+    # Of several chunks take would make one by itself, and hold it beside them and what it takes.
+    table = pa.Table.from_batches(rows for rows, _ in found).combine_chunks()
+    del found
+    table = table.take(pa.array(order))
     table = table.set_column(schema.get_field_index("id"), "id", group.ids)
     table = table.cast(schema).combine_chunks()
     if group.texts is not None and tuple(sha256_of(_only(table["text"]))) != group.texts:
@@ -230,6 +227,23 @@ def _gather(group: RowGroup, schema: pa.Schema) -> pa.Table:
         fix = "look at the disk, then build again with --fresh"
         raise MachineError(Fault(str(folder), seen, wanted, fix))
     return table
+
+
+def _taken(piece: Piece, names: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, Numbers]]:
+    """Yield the rows of a piece by the batches of its part file, and where they stand.
+
+    Not from the whole file: take would copy all of it first, for each row group again.
+    """
+    import pyarrow as pa
+
+    with pa.memory_map(str(piece.part)) as file:
+        reader, start = pa.ipc.open_file(file), 0
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            here = (piece.rows >= start) & (piece.rows < start + len(batch))
+            rows = batch.select(names).take(pa.array(piece.rows[here] - start))
+            yield rows, piece.positions[here]
+            start += len(batch)
 
 
 def _only(column: pa.ChunkedArray) -> pa.Array:
