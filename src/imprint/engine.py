@@ -9,6 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import gc
+import importlib
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver
@@ -48,6 +49,9 @@ PRELOADED = [
 ]
 """What the fork server imports; and pandas, which is none of ours, where pyarrow is not told to do
 without it: in every worker it would take 0.25 s (measured)."""
+
+LATER = ("polars", "pyarrow.parquet", "jinja2")
+"""What this process needs once the first tasks are done: imported while it waits for them."""
 
 OURS = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1"}
 """Variables of processes that are ours alone: where Arrow takes its memory (see `_keep_memory`);
@@ -171,6 +175,8 @@ class Local:
 
     def _results(self, results: Iterator[Result]) -> Iterator[Result]:
         """Yield the results of tasks that have begun; then free what they took."""
+        for name in LATER:
+            importlib.import_module(name)
         try:
             yield from results
             if self._pool is not None:
