@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from imprint.engine import SMALL, Local, compiled, engine
+from imprint.engine import MUCH, SMALL, Local, compiled, engine
 from imprint.errors import Fault, MachineError, RawError
 
 
@@ -60,6 +60,30 @@ def test_workers_keep_memory() -> None:
     with engine(2) as tasks:
         pages = list(tasks.run(take_and_free, [3_000_000] * 2))
     assert max(pages) < 18 * 4 * 3_000_000 / 4096 / 10
+
+
+def take_much(seconds: float) -> int:
+    """Take 50 MB in small pieces and free them; return what this process still holds of memory."""
+    pieces = [bytes(20_000) for _ in range(2_500)]
+    pieces.clear()
+    return resident(seconds)
+
+
+def resident(seconds: float) -> int:
+    """Return how much memory this process has, in bytes, after a while."""
+    time.sleep(seconds)
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other ways")
+@pytest.mark.parametrize("size", [MUCH, MUCH - 1])
+def test_workers_give_back_what_much_work_took(size: int) -> None:
+    """After much work the memory that is free is the system's again; else it is kept."""
+    with engine(2) as tasks:
+        before = min(tasks.run(take_much, [0.3] * 2, size))  # so that each takes one
+        time.sleep(0.3)
+        after = min(tasks.run(resident, [0.3] * 2))
+    assert (before - after > 30_000_000) == (size >= MUCH)
 
 
 def test_killed_worker_is_one_line() -> None:
@@ -163,6 +187,7 @@ def test_pandas_is_spared(tmp_path: Path, spare: bool) -> None:
 
 SETTING = """
 import os
+import polars  # it sets a variable of its own
 from imprint.engine import Local
 from tests.test_engine import setting
 if __name__ == "__main__":

@@ -50,6 +50,10 @@ PRELOADED = [
 """What the fork server imports; and pandas, which is none of ours, where pyarrow is not told to do
 without it: in every worker it would take 0.25 s (measured)."""
 
+MUCH = 256_000_000
+"""Bytes of work after which processes give back the memory that is free, as much is taken elsewhere
+then: what is known of all records. Below, to take it anew would cost more: 3 % (measured)."""
+
 LATER = ("polars", "pyarrow.parquet", "jinja2")
 """What this process needs once the first tasks are done: imported while it waits for them."""
 
@@ -139,7 +143,8 @@ class Local:
             return map(task, arguments)
         starts: bool | None = getattr(task, "_compiled", None)
         if self._pool is not None or (starts is None and size >= LARGE):
-            return self._results((self._pool or self._started()).map(task, arguments))
+            results = (self._pool or self._started()).map(task, arguments)
+            return self._results(results, much=size >= MUCH)
         if starts is not False:
             self._started()
         return map(task, arguments) if starts is None else self._in_threads(task, arguments)
@@ -173,13 +178,13 @@ class Local:
             finally:
                 threads.shutdown(cancel_futures=True)
 
-    def _results(self, results: Iterator[Result]) -> Iterator[Result]:
-        """Yield the results of tasks that have begun; then free what they took."""
+    def _results(self, results: Iterator[Result], *, much: bool) -> Iterator[Result]:
+        """Yield the results of tasks that have begun; after `much`, free what they took."""
         for name in LATER:
             importlib.import_module(name)
         try:
             yield from results
-            if self._pool is not None:
+            if much and self._pool is not None:
                 self._give_each(self._pool, _give_back)
         except BrokenProcessPool as error:
             self._pool = None
