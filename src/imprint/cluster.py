@@ -15,6 +15,7 @@ import socket
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from imprint.engine import of_worker, set_up
 from imprint.errors import Fault, ImprintError, MachineError, UsageError
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ RETRIES = 3
 REACH_SECONDS = 10
 """How long a cluster may take to answer. Chosen: Ray itself would try for ever."""
 
-ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
-"""Environment of a worker: there are as many of them as cores."""
-
 FOUND = ("auto", "local")
 """Addresses that Ray looks up, or starts, by itself."""
 
@@ -56,7 +54,7 @@ class Cluster:
         self._workers = workers
         self._begun = False
         self._perform = ray.remote(
-            num_cpus=1, max_retries=RETRIES, runtime_env={"env_vars": ONE_THREAD}
+            num_cpus=1, max_retries=RETRIES, runtime_env={"env_vars": of_worker()}
         )(_perform)
 
     def run(
@@ -217,10 +215,7 @@ def _perform(
         argument: its argument.
         folder: what relative paths are relative to, where the nodes share it.
     """
-    import pyarrow as pa
-
-    pa.set_cpu_count(1)
-    pa.set_io_thread_count(1)
+    set_up()
     with contextlib.suppress(OSError):
         os.chdir(folder)
     try:

@@ -62,6 +62,9 @@ OURS = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OPENBLAS_NUM_THREADS": "1"}
 and NumPy need not start threads to multiply matrices, as we have none. Source: "Environment
 Variables" of Arrow, and of OpenBLAS."""
 
+ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
+"""Variables of a worker: there are as many workers as the user wants cores."""
+
 _spared = threading.Event()
 """Set where pyarrow was told that there is no pandas."""
 
@@ -294,7 +297,7 @@ def _context() -> multiprocessing.context.BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED if _spared.is_set() else [*PRELOADED, "pandas"])
-    with _set(OURS | dict(os.environ) | {"POLARS_MAX_THREADS": "1"}):
+    with _set(of_worker()):
         multiprocessing.forkserver.ensure_running()
     return context
 
@@ -312,6 +315,11 @@ def _set(variables: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
+def of_worker() -> dict[str, str]:
+    """Return the variables of a worker; of `OURS`, what the user has set stays."""
+    return {name: os.environ.get(name, value) for name, value in OURS.items()} | ONE_THREAD
+
+
 def _begin(spare: bool) -> None:
     """Make a worker: one thread, as there are as many workers as the user wants cores.
 
@@ -320,16 +328,21 @@ def _begin(spare: bool) -> None:
     Args:
         spare: whether the process that starts it does without pandas.
     """
-    os.environ["POLARS_MAX_THREADS"] = "1"
+    os.environ.update(ONE_THREAD)
+    set_up()
+    gc.freeze()  # what the fork server imported stays, and need not be looked through
+    if spare:
+        spare_pandas()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def set_up() -> None:
+    """Let this process work on one core, and keep the memory that it took."""
     import pyarrow as pa
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     _keep_memory()
-    gc.freeze()  # what the fork server imported stays, and need not be looked through
-    if spare:
-        spare_pandas()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _keep_memory() -> None:

@@ -10,7 +10,6 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 from imprint.digests import hash64
-from imprint.rooms.dedup import beside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,8 +72,9 @@ def assign(
     drawn = drawn.with_columns(pl.Series("drawn", splits, pl.String)).select("group", "drawn")
     decided = fixed.join(drawn, on="group", how="left")
     decided = decided.select("group", pl.coalesce("split", "drawn").alias("split"))
-    told = beside(facts, decided, "group")
-    return told.with_columns(split=pl.coalesce("released_split", "split"))
+    told = facts.select("group", "released_split")
+    told = told.join(decided, on="group", how="left", maintain_order="left")
+    return facts.with_columns(told.select(split=pl.coalesce("released_split", "split")))
 
 
 def whole_parts(total: int, shares: Sequence[Fraction]) -> list[int]:
