@@ -72,9 +72,8 @@ def assign(
     drawn = drawn.with_columns(pl.Series("drawn", splits, pl.String)).select("group", "drawn")
     decided = fixed.join(drawn, on="group", how="left")
     decided = decided.select("group", pl.coalesce("split", "drawn").alias("split"))
-    told = facts.select("group", "released_split")
-    told = told.join(decided, on="group", how="left", maintain_order="left")
-    return facts.with_columns(told.select(split=pl.coalesce("released_split", "split")))
+    told = facts.select("group").join(decided, on="group", how="left", maintain_order="left")
+    return facts.with_columns(split=pl.coalesce("released_split", told["split"]))
 
 
 def whole_parts(total: int, shares: Sequence[Fraction]) -> list[int]:
