@@ -85,6 +85,7 @@ def facts_of(
         return files.clear()
     names = {name for name in some[0].schema.names if name.startswith("_")} - LEFT
     wanted = [*dict.fromkeys((*PUBLISHED, *more, *sorted(names), *_column(group)))]
+    # Copied, as the pages around these columns would stay mapped, too.
     whole = pa.concat_tables(table.select(wanted) for table in some).combine_chunks()
     counts = [part.accepted_records for part in parts]
     starts = np.repeat(np.cumsum(counts) - counts, counts)

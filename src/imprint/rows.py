@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from imprint.digests import DIGEST_BYTES, said
 from imprint.rooms.sketch import ROW_BITS
+from imprint.rooms.write import taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,19 +95,12 @@ def column(parts: Sequence[Path], firsts: Sequence[int], needed: Numbers, name: 
     import numpy as np
     import pyarrow as pa
 
-    found = []
+    found: list[pa.Array] = []
     borders = np.searchsorted(needed, [*firsts, np.iinfo(np.int64).max])
     for path, first, (low, high) in zip(parts, firsts, itertools.pairwise(borders), strict=True):
         if low == high:
             continue
-        rows = needed[low:high] - first
-        with pa.memory_map(str(path)) as file:
-            reader, start = pa.ipc.open_file(file), 0
-            for number in range(reader.num_record_batches):
-                batch = reader.get_batch(number)
-                within = rows[(rows >= start) & (rows < start + len(batch))] - start
-                found.append(batch[name].take(pa.array(within)))
-                start += len(batch)
+        found += (batch[name] for batch, _ in taken(path, needed[low:high] - first, [name]))
     return pa.concat_arrays(found)
 
 

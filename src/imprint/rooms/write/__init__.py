@@ -213,7 +213,11 @@ def _gather(group: RowGroup, schema: pa.Schema) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 
-    found = [each for piece in group.pieces for each in _taken(piece, schema.names)]
+    found = [
+        (rows, piece.positions[here])
+        for piece in group.pieces
+        for rows, here in taken(piece.part, piece.rows, schema.names)
+    ]
     order = np.argsort(np.concatenate([positions for _, positions in found]))
     # Of several chunks take would make one by itself, and hold it beside them and what it takes.
     table = pa.Table.from_batches(rows for rows, _ in found).combine_chunks()
@@ -229,20 +233,26 @@ def _gather(group: RowGroup, schema: pa.Schema) -> pa.Table:
     return table
 
 
-def _taken(piece: Piece, names: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, Numbers]]:
-    """Yield the rows of a piece by the batches of its part file, and where they stand.
+def taken(
+    part: Path, rows: np.ndarray[Any, np.dtype[np.int64]], names: Sequence[str]
+) -> Iterator[tuple[pa.RecordBatch, np.ndarray[Any, np.dtype[np.bool_]]]]:
+    """Yield some rows of a part file, batch by batch, and which of `rows` they are.
 
-    Not from the whole file: take would copy all of it first, for each row group again.
+    Not from the whole file: take would copy all of it first, each time.
+
+    Args:
+        part: the file.
+        rows: their numbers in it.
+        names: of the columns.
     """
     import pyarrow as pa
 
-    with pa.memory_map(str(piece.part)) as file:
+    with pa.memory_map(str(part)) as file:
         reader, start = pa.ipc.open_file(file), 0
         for number in range(reader.num_record_batches):
-            batch = reader.get_batch(number)
-            here = (piece.rows >= start) & (piece.rows < start + len(batch))
-            rows = batch.select(names).take(pa.array(piece.rows[here] - start))
-            yield rows, piece.positions[here]
+            batch = reader.get_batch(number).select(names)
+            here = (rows >= start) & (rows < start + len(batch))
+            yield batch.take(pa.array(rows[here] - start)), here
             start += len(batch)
 
 
